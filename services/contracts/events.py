@@ -1,0 +1,68 @@
+"""Events of the platform: CloudEvents 1.0 in the JSON format, one NATS message each."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from services.contracts import subjects
+from services.contracts.names import FunctionRef
+
+RECEIVED = "received"
+COMPLETED = "completed"
+FAILED = "failed"
+SCALED = "scaled"
+
+
+class Received(msgspec.Struct, frozen=True, rename="camel"):
+    """A call was accepted at the door named by ``via`` (``http`` or ``nats``)."""
+
+    id: str
+    via: str
+    version: int = 1
+
+
+class Ended(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A call was answered: ``completed`` below status 400, ``failed`` from it on. ``code`` is the stable error code."""
+
+    id: str
+    status: int
+    duration_ms: float
+    pod: str = ""
+    code: str = ""
+    version: int = 1
+
+
+class Scaled(msgspec.Struct, frozen=True, rename="camel"):
+    """The scaler asked for another number of replicas; ``reason`` says why in a few words."""
+
+    replicas: int
+    previous: int
+    reason: str
+    version: int = 1
+
+
+class CloudEvent(msgspec.Struct, frozen=True):
+    """CloudEvents 1.0 context attributes and data (JSON event format, section 2)."""
+
+    id: str
+    source: str
+    type: str
+    time: str
+    data: Received | Ended | Scaled | msgspec.Raw
+    datacontenttype: str = "application/json"
+    specversion: str = "1.0"
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def function_event(ref: FunctionRef, verb: str, event_id: str, data: Received | Ended | Scaled, now: float) -> tuple[str, bytes]:
+    """Subject and payload of a Function's event. ``event_id`` is unique per source and verb; ``now`` is Unix time, seconds."""
+    event = CloudEvent(
+        id=event_id,
+        source=f"/namespaces/{ref.namespace}/functions/{ref.name}",
+        type=f"dev.faas.function.{verb}",
+        time=datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z"),
+        data=data,
+    )
+    return subjects.event(ref.namespace, "function", ref.name, verb), _encode(event)
