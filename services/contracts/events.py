@@ -56,7 +56,9 @@ class CloudEvent(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def function_event(ref: FunctionRef, verb: str, event_id: str, data: Received | Ended | Scaled, now: float) -> tuple[str, bytes]:
+def function_event(
+    ref: FunctionRef, verb: str, event_id: str, data: Received | Ended | Scaled, now: float
+) -> tuple[str, bytes]:
     """Subject and payload of a Function's event. ``event_id`` is unique per source and verb; ``now`` is Unix time, seconds."""
     event = CloudEvent(
         id=event_id,

@@ -26,13 +26,15 @@ RETRY_AFTER = "Retry-After"
 
 FORWARDED_REQUEST = frozenset(
     {
-        "accept", "accept-encoding", "accept-language", "authorization", "cache-control", "cookie", "if-match",
+        "accept", "accept-encoding", "accept-language", "cache-control", "cookie", "if-match",
         "if-modified-since", "if-none-match", "if-unmodified-since", "range", "user-agent", "x-forwarded-for",
         "x-forwarded-host", "x-forwarded-proto", "x-request-id",
         "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type", "ce-datacontenttype", "ce-dataschema",
     }
 )  # fmt: skip
-"""Lower-case HTTP request headers that travel to a function through the proxy address (``ce-*``: also by POST)."""
+"""Lower-case HTTP request headers that travel to a function through the proxy address (``ce-*``: also by POST).
+
+``authorization`` is not among them: it is the caller's token for the platform, which no function may see."""
 FORWARDED_RESPONSE = frozenset(
     {
         "cache-control", "content-disposition", "content-encoding", "content-language", "content-range", "etag", "expires",
@@ -72,7 +74,9 @@ def check_value(name: str, value: str) -> str:
     if value.isascii() and value.isprintable():
         return value
     if any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise FaasError(Code.INVALID_HEADER, f"the header {ascii(name)} has a control character (CR, LF, NUL …) in its value")
+        raise FaasError(
+            Code.INVALID_HEADER, f"the header {name!a} has a control character (CR, LF, NUL …) in its value"
+        )
     return value
 
 

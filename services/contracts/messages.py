@@ -33,14 +33,6 @@ class LoadReport(msgspec.Struct, frozen=True, rename="camel"):
 REPORT_TTL = 3.0
 
 
-class Demand(msgspec.Struct, frozen=True):
-    """Callers want this Function and it has no Pod to take them. ``waiting`` is how many calls are held for it (0: none waits)."""
-
-    function: str
-    waiting: int
-    version: int = 1
-
-
 class Progress(msgspec.Struct, frozen=True):
     """The calls of one gateway, by id, that this router still holds; sent every second for calls older than a second."""
 

@@ -8,8 +8,6 @@ EVENTS_ALL = "faas.event.>"
 RECEIVED_ALL = "faas.event.*.function.*.received"
 LOAD = "faas.sys.load"
 """Load reports of the routers; every scaler listens."""
-DEMAND = "faas.sys.demand"
-"""Functions that callers want and that have no Pod; every scaler listens."""
 DESCRIBE_ALL = "faas.sys.describe.*.*"
 _PROGRESS = "faas.sys.progress."
 
