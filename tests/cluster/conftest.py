@@ -1,0 +1,42 @@
+"""Fixtures of the tests against real Kubernetes: `pytest tests/cluster` or `make test-cluster`.
+
+A plain `pytest` leaves this folder out: the first run compiles Kubernetes, which takes minutes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+
+HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    named = [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path == HERE or HERE in path.parents for path in named) else True
+
+
+@contextmanager
+def running(plane: ControlPlane) -> Iterator[ControlPlane]:
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A whole control plane, shared by all tests: use names of your own."""
+    with running(ControlPlane(tmp_path_factory.mktemp("control-plane"))) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def bare_apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A real API server alone, in which nothing happens that a test did not ask for."""
+    with running(ControlPlane(tmp_path_factory.mktemp("apiserver"), controllers=False)) as plane:
+        yield plane
