@@ -59,7 +59,7 @@ _encode = msgspec.json.Encoder().encode
 def function_event(
     ref: FunctionRef, verb: str, event_id: str, data: Received | Ended | Scaled, now: float
 ) -> tuple[str, bytes]:
-    """Subject and payload of a Function's event. ``event_id`` is unique per source and verb; ``now`` is Unix time, seconds."""
+    """Subject and payload of a Function's event. ``event_id`` is unique per source and verb; ``now``: Unix seconds."""
     event = CloudEvent(
         id=event_id,
         source=f"/namespaces/{ref.namespace}/functions/{ref.name}",

@@ -9,7 +9,7 @@ ID = "Faas-Id"
 TIMEOUT_MS = "Faas-Timeout-Ms"
 """What is left of the call's time in whole milliseconds, so that clocks need not agree."""
 COLD_START = "Faas-Cold-Start"
-"""``return``, ``wait`` or ``wait=N``: overrides the function's ``coldStart`` for this call; N bounds the start, seconds."""
+"""``return``, ``wait`` or ``wait=N`` in place of the function's ``coldStart``; N bounds the start, in seconds."""
 TRACEPARENT = "traceparent"
 METHOD = "Faas-Http-Method"
 PATH = "Faas-Http-Path"
@@ -29,7 +29,7 @@ FORWARDED_REQUEST = frozenset(
         "accept", "accept-encoding", "accept-language", "cache-control", "cookie", "if-match",
         "if-modified-since", "if-none-match", "if-unmodified-since", "range", "user-agent", "x-forwarded-for",
         "x-forwarded-host", "x-forwarded-proto", "x-request-id",
-        "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type", "ce-datacontenttype", "ce-dataschema",
+        "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type", "ce-dataschema",
     }
 )  # fmt: skip
 """Lower-case HTTP request headers that travel to a function through the proxy address (``ce-*``: also by POST).
@@ -37,8 +37,8 @@ FORWARDED_REQUEST = frozenset(
 ``authorization`` is not among them: it is the caller's token for the platform, which no function may see."""
 FORWARDED_RESPONSE = frozenset(
     {
-        "cache-control", "content-disposition", "content-encoding", "content-language", "content-range", "etag", "expires",
-        "last-modified", "link", "location", "set-cookie", "vary", "www-authenticate", "x-request-id", "accept-ranges",
+        "cache-control", "content-disposition", "content-encoding", "content-language", "content-range", "etag",
+        "expires", "last-modified", "link", "location", "set-cookie", "vary", "www-authenticate", "x-request-id", "accept-ranges",
         "allow", "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type",
     }
 )  # fmt: skip
@@ -70,7 +70,7 @@ def check_size(headers: Mapping[str, str], body: bytes) -> None:
 
 
 def check_value(name: str, value: str) -> str:
-    """``value`` when it may stand in a header (RFC 9110 section 5.5): no control characters, so no header can be smuggled."""
+    """``value`` when it may stand in a header (RFC 9110 section 5.5): a control character could smuggle another."""
     if value.isascii() and value.isprintable():
         return value
     if any(ord(char) < 32 or ord(char) == 127 for char in value):

@@ -1,4 +1,4 @@
-"""Messages between services. Each carries a version; a changed shape needs a new one (tests/contracts holds fingerprints).
+"""Messages between services. Each carries a version; a changed shape needs a new one (tests hold fingerprints).
 
 A reader tolerates unknown fields and takes any version whose fields it can read.
 """
@@ -9,7 +9,7 @@ from services.contracts.resources import Condition
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One Function's load at one router. ``average`` is calls in flight or queued, time-weighted since the last report."""
+    """One Function's load at one router. ``average``: calls in flight or queued, by time since the last report."""
 
     function: str
     """``namespace/name``"""
@@ -19,7 +19,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class LoadReport(msgspec.Struct, frozen=True, rename="camel"):
-    """What one router carries; sent every second and at once when a Function leaves zero. Functions at zero are left out.
+    """What one router carries; sent each second, at once when a Function leaves zero. Those at zero are left out.
 
     A report replaces its router's earlier one and expires after ``services.contracts.messages.REPORT_TTL`` seconds.
     """
@@ -34,7 +34,7 @@ REPORT_TTL = 3.0
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """The calls of one gateway, by id, that this router still holds; sent every second for calls older than a second."""
+    """The calls of one gateway, by id, that this router still holds; sent each second for calls older than one."""
 
     router: str
     ids: list[str]

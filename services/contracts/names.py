@@ -33,7 +33,7 @@ def is_label(text: str) -> bool:
 
 
 def check_label(text: str, what: str = "name") -> str:
-    """``text`` itself when it is a DNS-1123 label; raises InvalidName with the reason otherwise. ``what`` names it there."""
+    """``text`` itself when it is a DNS-1123 label; else raises InvalidName with the reason, calling it ``what``."""
     if _LABEL.fullmatch(text) is not None:
         return text
     if not text:

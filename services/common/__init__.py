@@ -1,0 +1,1 @@
+"""What every service needs: settings, logging, the bus, the API server, health endpoints, start and stop."""

@@ -1,0 +1,141 @@
+"""The API server over kubernetes-asyncio's transport.
+
+Objects are msgspec structs, not its models: 2 us a Pod against 470.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+from kubernetes_asyncio import config
+from kubernetes_asyncio.client import ApiClient, Configuration
+
+log = logging.getLogger("kube")
+T = TypeVar("T")
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+
+class ApiError(Exception):
+    """The API server's refusal, as its Status says it. ``status`` 0 and reason ``Unreachable``: there was no answer."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}" if reason else message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class _Status(msgspec.Struct):
+    reason: str = ""
+    message: str = ""
+
+
+class KubeClient:
+    """One pooled connection to the API server. Use as an async context manager."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self._kubeconfig = kubeconfig
+
+    async def __aenter__(self) -> Self:
+        """Loads the kubeconfig, or the Pod's service account when the path was empty."""
+        self._configuration = Configuration()
+        if self._kubeconfig:
+            await config.load_kube_config(config_file=self._kubeconfig, client_configuration=self._configuration)
+        else:
+            config.load_incluster_config(client_configuration=self._configuration)  # type: ignore[no-untyped-call]
+        self._host = str(self._configuration.host)
+        self._client = ApiClient(self._configuration)
+        self._session: aiohttp.ClientSession = self._client.rest_client.pool_manager
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def _headers(self, content_type: str | None) -> dict[str, str]:
+        # asked for on every request: the hook behind it renews a service account's token before it expires
+        auth = await self._configuration.auth_settings()
+        headers = {setting["key"]: setting["value"] for setting in auth.values() if setting["value"]}
+        return headers | {"Accept": JSON} | ({"Content-Type": content_type} if content_type else {})
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        timeout: float = 10.0,
+    ) -> bytes:
+        """One request; the body of a 2xx answer. ``body`` is encoded as JSON; ``timeout`` in seconds.
+
+        Raises ApiError for any other answer, and with status 0 when there was none.
+        """
+        try:
+            async with self._session.request(
+                method,
+                self._host + path,
+                params=query,
+                data=None if body is None else msgspec.json.encode(body),
+                headers=await self._headers(content_type if body is not None else None),
+                timeout=aiohttp.ClientTimeout(total=timeout),
+            ) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, "Unreachable", f"{method} {path}: {error or type(error).__name__}") from error
+        if response.status >= 300:
+            raise _refusal(response.status, answer)
+        return answer
+
+    async def get(self, path: str, type_: type[T]) -> T:
+        """The object at ``path``, decoded as ``type_``."""
+        return msgspec.json.decode(await self.request("GET", path), type=type_)
+
+    async def create(self, path: str, body: Any) -> bytes:
+        """Creates ``body`` in the collection ``path``."""
+        return await self.request("POST", path, body=body)
+
+    async def patch(self, path: str, body: Any, content_type: str = MERGE_PATCH) -> bytes:
+        """Patches the object at ``path``. A ``metadata.resourceVersion`` in ``body`` makes it conditional (409)."""
+        return await self.request("PATCH", path, body=body, content_type=content_type)
+
+    async def delete(self, path: str, *, body: Any = None) -> bytes:
+        """Deletes the object at ``path``; ``body`` is a DeleteOptions."""
+        return await self.request("DELETE", path, body=body)
+
+    async def stream(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[bytes]:
+        """The lines of a streamed answer. Raises ApiError when nothing comes for ``silence`` seconds."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=silence)
+        try:
+            async with self._session.get(
+                self._host + path, params=query, headers=await self._headers(None), timeout=timeout
+            ) as response:
+                if response.status >= 300:
+                    raise _refusal(response.status, await response.read())
+                pending = b""
+                async for chunk in response.content.iter_any():
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    for line in lines:
+                        if line:
+                            yield line
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, "Unreachable", f"GET {path}: {error or type(error).__name__}") from error
+
+
+def _refusal(status: int, answer: bytes) -> ApiError:
+    try:
+        said = msgspec.json.decode(answer, type=_Status)
+    except msgspec.DecodeError:
+        said = _Status(message=answer[:200].decode(errors="replace"))
+    return ApiError(status, said.reason, said.message)
+
+
+async def retry_pause(attempt: int) -> None:
+    """Waits before attempt number ``attempt`` (from 1): 50 ms doubling to 2 s."""
+    await asyncio.sleep(min(2.0, 0.05 * 2 ** min(attempt - 1, 10)))

@@ -1,0 +1,105 @@
+"""What makes a Function valid beyond its shape; the same rules stand in the CRD for the API server."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from services.contracts.durations import InvalidDuration, parse_duration
+from services.contracts.names import InvalidName, check_label
+from services.contracts.resources import API_VERSION, MAX_INLINE, MAX_TIMEOUT, Function, FunctionSpec, Source
+from services.contracts.strict import unknown_fields
+
+
+class InvalidResource(ValueError):
+    """A manifest that may not be stored; ``problems`` names each wrong field, what is wrong and what was meant."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def decode_function(document: Any) -> Function:
+    """A Function from a user's manifest, refusing what is wrong or unknown. Raises InvalidResource."""
+    problems = unknown_fields(Function, document)
+    try:
+        function = msgspec.convert(document, Function)
+    except msgspec.ValidationError as error:
+        raise InvalidResource(
+            [*problems, str(error).replace(" - at `$.", " - at `").replace("`$`", "the top")]
+        ) from None
+    problems += function_problems(function)
+    if problems:
+        raise InvalidResource(problems)
+    return function
+
+
+def function_problems(function: Function) -> list[str]:
+    """What is wrong with a Function of the right shape, one sentence a field; empty when it is valid."""
+    problems = []
+    if function.api_version != API_VERSION or function.kind != "Function":
+        problems.append(
+            f"apiVersion and kind: expected {API_VERSION} Function, got {function.api_version} {function.kind}"
+        )
+    for what, text in (
+        ("metadata.name", function.metadata.name),
+        ("metadata.namespace", function.metadata.namespace or "default"),
+    ):
+        try:
+            check_label(text, what)
+        except InvalidName as error:
+            problems.append(str(error))
+    return problems + spec_problems(function.spec)
+
+
+def spec_problems(spec: FunctionSpec) -> list[str]:
+    """What is wrong with a spec of the right shape: the rules that span fields."""
+    problems = []
+    if (spec.image is None) == (spec.source is None):
+        problems.append("spec: exactly one of source and image is needed")
+    if spec.source is not None:
+        problems += source_problems(spec.source)
+    if spec.scale.min > spec.scale.max:
+        problems.append(f"spec.scale: min ({spec.scale.min}) is above max ({spec.scale.max})")
+    for name, text, low, high in (
+        ("spec.timeout", spec.timeout, 0.001, MAX_TIMEOUT),
+        ("spec.scale.window", spec.scale.window, 1.0, 3600.0),
+        ("spec.scale.panicWindow", spec.scale.panic_window, 1.0, 3600.0),
+        ("spec.scale.scaleToZeroAfter", spec.scale.scale_to_zero_after, 0.0, 86400.0),
+    ):
+        try:
+            if not low <= parse_duration(text) <= high:
+                problems.append(f"{name}: {text} is out of range ({low:g}s to {high:g}s)")
+        except InvalidDuration as error:
+            problems.append(f"{name}: {error}")
+    for variable in spec.env:
+        if variable.name.startswith("FAAS_"):
+            problems.append(f"spec.env: {variable.name}: names that begin with FAAS_ belong to the platform")
+        if (variable.value is None) == (variable.value_from is None):
+            problems.append(f"spec.env: {variable.name}: exactly one of value and valueFrom is needed")
+    return problems
+
+
+_PATH = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[^\x00-\x1f\\]{1,255}")
+
+
+def source_problems(source: Source) -> list[str]:
+    """What is wrong with a source: both or neither form, paths that leave the folder, too much inline text."""
+    if (source.inline is None) == (source.archive is None):
+        return ["spec.source: exactly one of inline and archive is needed"]
+    if source.inline is None:
+        return []
+    problems = [
+        f"spec.source.inline: {path!r} is not a relative path inside the folder"
+        for path in source.inline
+        if not _PATH.fullmatch(path)
+    ]
+    size = sum(len(path.encode()) + len(text.encode()) for path, text in source.inline.items())
+    if not source.inline:
+        problems.append("spec.source.inline: no file is listed")
+    if size > MAX_INLINE:
+        problems.append(
+            f"spec.source.inline: {size} bytes; at most {MAX_INLINE} may stand in the resource: "
+            "deploy the folder as an archive"
+        )
+    return problems
