@@ -38,8 +38,8 @@ FORWARDED_REQUEST = frozenset(
 FORWARDED_RESPONSE = frozenset(
     {
         "cache-control", "content-disposition", "content-encoding", "content-language", "content-range", "etag",
-        "expires", "last-modified", "link", "location", "set-cookie", "vary", "www-authenticate", "x-request-id", "accept-ranges",
-        "allow", "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type",
+        "expires", "last-modified", "link", "location", "set-cookie", "vary", "www-authenticate", "x-request-id",
+        "accept-ranges", "allow", "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type",
     }
 )  # fmt: skip
 """Lower-case response headers of a function that travel back to its caller."""
