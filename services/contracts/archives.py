@@ -1,4 +1,4 @@
-"""Archives of functions' code: their digest, their address at the gateway, and the token with which a Pod fetches one."""
+"""Archives of functions' code: digest, address at the gateway, and the token with which a Pod fetches one."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ def path(namespace: str, digest: str) -> str:
 
 
 def fetch_token(key: bytes, ref: FunctionRef, digest: str) -> str:
-    """The token with which Pods of ``ref`` may read this one archive and nothing else. ``key`` is the platform's secret."""
+    """The token with which Pods of ``ref`` may read this one archive, nothing else. ``key``: the platform's secret."""
     return f"{ref.name}.{_mac(key, ref, digest)}"
 
 

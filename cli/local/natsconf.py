@@ -1,0 +1,105 @@
+"""The nats-server configuration of the trust model: every service its own user, callers in accounts of their own.
+
+Why it is so: in one shared account whoever may subscribe to ``_INBOX.>`` reads every reply. A tenant's account imports
+what its callers may use and nothing else; nothing of JetStream crosses an account, since a foreign ``Nats-Msg-Id``
+would make another's message a duplicate.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from services.contracts.headers import MAX_PAYLOAD
+
+SERVICES = ("gateway", "router", "scaler", "admin")
+"""Users of the PLATFORM account; ``admin`` is the operator's."""
+
+_OBJECT_STORE = "OBJ_archives"
+_JETSTREAM_GATEWAY = [
+    "$JS.API.INFO",
+    f"$JS.API.*.*.{_OBJECT_STORE}",
+    f"$JS.API.*.*.{_OBJECT_STORE}.>",
+    f"$JS.API.STREAM.MSG.*.{_OBJECT_STORE}",
+    "$JS.API.STREAM.NAMES",
+    f"$JS.ACK.{_OBJECT_STORE}.>",
+    "$JS.FC.>",
+    "$O.archives.>",
+]
+
+# A router answers callers wherever their inbox is: `_R_.>` is how nats-server maps replies across accounts. Not
+# `allow_responses`: it grants one reply for two minutes, and a reload that adds an account loses replies in flight.
+_PERMISSIONS: dict[str, tuple[list[str], list[str]]] = {
+    "gateway": (
+        ["faas.invoke.*.*", "faas.sys.describe.*.*", "faas.event.>", *_JETSTREAM_GATEWAY],
+        ["_INBOX.gateway.>", "faas.sys.progress.*", "faas.event.>"],
+    ),
+    "router": (
+        ["faas.event.>", "faas.sys.load", "faas.sys.progress.*", "_INBOX.>", "_R_.>"],
+        ["_INBOX.router.>", "faas.invoke.*.*", "faas.invoke.*.* router", "faas.sys.describe.*.* router"],
+    ),
+    "scaler": (["faas.event.>"], ["_INBOX.scaler.>", "faas.event.*.function.*.received", "faas.sys.load"]),
+    "admin": ([">"], [">"]),
+}
+
+
+def render(
+    *,
+    listen: str,
+    store_dir: str,
+    passwords: Mapping[str, str],
+    tenants: Mapping[str, Sequence[str]],
+    sync_always: bool = True,
+) -> str:
+    """The configuration file's text.
+
+    ``passwords`` has one for each of SERVICES and one ``caller@<tenant>`` for each tenant; ``tenants`` maps the name of
+    an account to its namespaces, ``["*"]`` meaning all. ``sync_always``: JetStream syncs to disk before it
+    acknowledges, which a single server needs so that nothing acknowledged is lost with the machine.
+    """
+    accounts = {"PLATFORM": _platform(passwords)}
+    accounts.update({name: _tenant(passwords[f"caller@{name}"], namespaces) for name, namespaces in tenants.items()})
+    document = {
+        "listen": listen,
+        "max_payload": MAX_PAYLOAD,
+        "jetstream": {"store_dir": store_dir, "sync_interval": "always" if sync_always else "2m"},
+        "accounts": accounts,
+    }
+    # nats-server reads JSON as a form of its configuration language
+    return json.dumps(document, indent=2)
+
+
+def _platform(passwords: Mapping[str, str]) -> dict[str, object]:
+    users = []
+    for name in SERVICES:
+        publish, subscribe = _PERMISSIONS[name]
+        users.append(
+            {"user": name, "password": passwords[name], "permissions": {"publish": publish, "subscribe": subscribe}}
+        )
+    return {
+        "jetstream": "enabled",
+        "users": users,
+        "exports": [
+            # 1 h is the longest timeout of a function: an answer that comes later would be dropped
+            {"service": "faas.invoke.*.*", "response_threshold": "1h"},
+            {"stream": "faas.event.>"},
+        ],
+    }
+
+
+def _tenant(password: str, namespaces: Sequence[str]) -> dict[str, object]:
+    invoke = [f"faas.invoke.{namespace}.*" for namespace in namespaces]
+    events = [f"faas.event.{namespace}.>" for namespace in namespaces]
+    if "*" in namespaces:
+        invoke, events = ["faas.invoke.*.*"], ["faas.event.>"]
+    return {
+        "users": [
+            {
+                "user": "caller",
+                "password": password,
+                "permissions": {"publish": invoke, "subscribe": [*events, "_INBOX.>"]},
+            }
+        ],
+        "imports": [
+            *({"service": {"account": "PLATFORM", "subject": subject}} for subject in invoke),
+            *({"stream": {"account": "PLATFORM", "subject": subject}} for subject in events),
+        ],
+    }
