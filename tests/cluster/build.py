@@ -1,6 +1,6 @@
 """Builds the Kubernetes of these tests from Go modules, once, into a cache outside the repository.
 
-    python -m tests.cluster.build [--node]      builds what is missing and prints the program's path
+    python -m tests.cluster.build      builds what is missing and prints the program's path
 
 The cache is $FAAS_CLUSTER_CACHE, else ~/.cache/faas-cluster. A first build takes minutes (Kubernetes is large); any
 later call finds the program by the hash of its sources and the version of Go.
@@ -44,18 +44,17 @@ def kubernetes_version() -> str:
     return found[1]
 
 
-def kube_program(*, node: bool = False) -> Path:
+def kube_program() -> Path:
     """Returns the path of the `kube` program, built first where it is missing.
 
-    `node`: with kubelet, kube-proxy and CoreDNS, else the control plane and kubectl alone.
-    Raises BuildError.
+    Its sub-commands are the servers of a cluster and kubectl. Raises BuildError.
     """
     go = find_go()
-    program = cache_directory() / source_hash(go) / ("kube-node" if node else "kube")
+    program = cache_directory() / source_hash(go) / "kube"
     if not program.exists():
         with exclusive(cache_directory() / "build.lock"):
             if not program.exists():  # another test run may have built it while this one waited
-                compile_program(go, program, node=node)
+                compile_program(go, program)
     return program
 
 
@@ -67,7 +66,7 @@ def source_hash(go: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def compile_program(go: Path, program: Path, *, node: bool) -> None:
+def compile_program(go: Path, program: Path) -> None:
     version = kubernetes_version()
     major, minor, _ = version.removeprefix("v").split(".")
     package = "k8s.io/component-base/version"
@@ -75,7 +74,6 @@ def compile_program(go: Path, program: Path, *, node: bool) -> None:
     program.parent.mkdir(exist_ok=True)
     unfinished = program.with_suffix(".new")
     command = [str(go), "build", "-trimpath", "-ldflags", stamp, "-o", str(unfinished)]
-    command += ["-tags", "node"] if node else []
     # Without cgo the program needs no C compiler and runs on any Linux; the installed Go is the one that was hashed.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
     print(f"building {program.name} {version} with {go_version(go)}; the first time takes minutes", file=sys.stderr)
@@ -146,10 +144,9 @@ def exclusive(lock: Path) -> Iterator[None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster.build", description=kube_program.__doc__)
-    parser.add_argument("--node", action="store_true", help="with kubelet, kube-proxy and CoreDNS")
+    argparse.ArgumentParser(prog="python -m tests.cluster.build", description=kube_program.__doc__).parse_args()
     try:
-        print(kube_program(node=parser.parse_args().node))
+        print(kube_program())
     except BuildError as error:
         sys.exit(f"error: {error}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.build import BuildError, kube_program
 from tests.cluster.controlplane import ControlPlane
 
 HERE = Path(__file__).parent
@@ -17,6 +18,15 @@ HERE = Path(__file__).parent
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     named = [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
     return None if any(path == HERE or HERE in path.parents for path in named) else True
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compiles before the first test, whose time limit is not made for that."""
+    if session.items and not session.config.option.collectonly:
+        try:
+            kube_program()
+        except BuildError as error:
+            pytest.exit(str(error), returncode=1)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class ControlPlane:
         self._controllers = controllers
         self._tokens = {user: secrets.token_hex(16) for user in USERS}
         self._children: list[Child] = []
+        self._apis: dict[str, Api] = {}
         self._kube = kube_program()
 
     @property
@@ -51,8 +52,10 @@ class ControlPlane:
         return self.directory / "ca.crt"
 
     def api(self, user: str = ADMIN) -> Api:
-        """Returns a new connection as one of USERS."""
-        return Api(self.url, self._tokens[user], self.ca_file)
+        """Returns the connection of one of USERS, closed by `stop`."""
+        if user not in self._apis:
+            self._apis[user] = Api(self.url, self._tokens[user], self.ca_file)
+        return self._apis[user]
 
     def kubeconfig(self, user: str = ADMIN) -> Path:
         """Returns the kubeconfig file of one of USERS."""
@@ -85,6 +88,8 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Kills what was started, last first: there is no state to save."""
+        while self._apis:
+            self._apis.popitem()[1].close()
         while self._children:
             self._children.pop().stop()
 
@@ -110,7 +115,6 @@ class ControlPlane:
         # The API server gives up when etcd does not answer within 20 s, so both may start at once.
         apiserver.wait_until(lambda: etcd.process.poll() is not None or answers_ready(api), "an answer to /readyz")
         etcd.wait_until(lambda: True, "the API server was ready")
-        api.close()
 
     def _start_controllers(self) -> None:
         manager = self._child("controller-manager", *self._controller_flags())
@@ -119,7 +123,6 @@ class ControlPlane:
         # Pods are refused in a namespace until its default service account exists.
         path = "/api/v1/namespaces/default/serviceaccounts/default"
         manager.wait_until(lambda: api.get(path).status == 200, "the default service account")
-        api.close()
 
     def _controller_flags(self) -> list[str]:
         return [

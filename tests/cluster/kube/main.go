@@ -1,16 +1,22 @@
 // Kube is the Kubernetes of tests/cluster: every server of a one-node cluster, and kubectl, as sub-commands of one
-// program. They share most of their code, so one binary takes less disk and far less linking than eight.
-//
-// Built plainly it is the control plane (etcd, API server, controller manager, scheduler). The build tag "node" adds
-// what runs Pods and Services on a node, see node.go.
+// program. They share most of their code, so one binary takes less disk and far less time to build than eight.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/coremain"
+	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/cache"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/health"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
+	_ "github.com/coredns/coredns/plugin/loadbalance"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -19,16 +25,28 @@ import (
 	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// commands maps a sub-command to what runs it; node.go adds to it. Each returns the exit code.
+// commands maps a sub-command to what runs it and returns the exit code.
 var commands = map[string]func() int{
 	"etcd":               func() int { etcdmain.Main(os.Args); return 0 },
 	"apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
 	"controller-manager": func() int { return cli.Run(controllers.NewControllerManagerCommand()) },
 	"scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
+	"kubelet":            func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
+	"proxy":              func() int { return cli.Run(proxy.NewProxyCommand()) },
+	"coredns":            runCoreDNS,
 	"kubectl":            runKubectl,
+}
+
+// runCoreDNS names only the plugins imported above: a directive without its plugin stops the program.
+func runCoreDNS() int {
+	dnsserver.Directives = []string{"bind", "errors", "health", "cache", "loadbalance", "kubernetes"}
+	coremain.Run()
+	return 0
 }
 
 func runKubectl() int {
