@@ -2,11 +2,9 @@
 
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.local.natsconf import SERVICES, render
+from cli.local.topology import nats_server
 
 ALL_NAMESPACES: Mapping[str, Sequence[str]] = {"default": ["*"]}
 
@@ -68,14 +67,6 @@ class Bus:
         self.process.send_signal(signal.SIGCONT)
 
 
-def server_path() -> str:
-    """nats-server of the wheel beside this interpreter, else the one on PATH."""
-    beside = Path(sys.executable).with_name("nats-server")
-    found = str(beside) if beside.exists() else shutil.which("nats-server")
-    assert found, "no nats-server: run make install"
-    return found
-
-
 @contextmanager
 def running_bus(directory: Path, tenants: Mapping[str, Sequence[str]] = ALL_NAMESPACES) -> Iterator[Bus]:
     """Starts nats-server in ``directory`` on a free loopback port; stopped at the end."""
@@ -107,7 +98,7 @@ def running_bus(directory: Path, tenants: Mapping[str, Sequence[str]] = ALL_NAME
 def _start(directory: Path, port: int) -> subprocess.Popen[bytes]:
     with (directory / "nats.log").open("ab") as log:
         process = subprocess.Popen(
-            [server_path(), "-c", str(directory / "nats.conf")],
+            [nats_server(), "-c", str(directory / "nats.conf")],
             stdout=log,
             stderr=log,
             env={"PATH": os.environ["PATH"]},

@@ -1,0 +1,61 @@
+"""``faas up``: starts the platform on this machine."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FIRST_CALL = """\
+deploy a function:   faas deploy examples/add
+call it:             faas execute default/add '{"x":3,"y":4}'
+                     curl -X POST %(gateway)s/default/add -d '{"x":3,"y":4}'
+                     nats --server "%(nats)s" req faas.invoke.default.add '{"x":3,"y":4}'
+watch its events:    faas events -f
+look at the cluster: kubectl --kubeconfig %(kubeconfig)s get fn,rs,pods"""
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once calls would work.")] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="The platform's directory (FAAS_DIR, ~/.faas).")
+    ] = None,
+    gateway_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for HTTP; 0 takes a free one.")] = 8080,
+    nats_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for NATS; 0 takes a free one.")] = 4222,
+) -> None:
+    """Start the platform on this machine: NATS, a Kubernetes API, the services."""
+    from cli.local import layout, lifecycle
+
+    where = directory or layout.default_directory()
+    try:
+        addresses, supervisor = lifecycle.start(where, gateway_port, nats_port)
+    except lifecycle.PlatformError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    print("faas is up" if supervisor else "faas was up already")
+    print(f"  gateway     {addresses.gateway}")
+    print(f"  nats        {addresses.nats}")
+    print(f"  kubeconfig  {addresses.kubeconfig}")
+    print(f"  directory   {where}\n")
+    print(
+        FIRST_CALL % {"gateway": addresses.gateway, "nats": addresses.nats, "kubeconfig": addresses.kubeconfig},
+        flush=True,
+    )
+    if supervisor is not None and not detach:
+        raise typer.Exit(_stay(supervisor))
+
+
+def _stay(supervisor: "subprocess.Popen[bytes]") -> int:
+    """Waits for the supervisor; Ctrl-C or SIGTERM here stops the platform."""
+    print("\nCtrl-C stops it", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: supervisor.send_signal(signal.SIGTERM))
+    with contextlib.suppress(KeyboardInterrupt):
+        return supervisor.wait()
+    print("stopping", flush=True)
+    supervisor.send_signal(signal.SIGTERM)
+    return supervisor.wait()
