@@ -1,6 +1,7 @@
 """Headers of requests and replies on the bus, their sizes, and what an outsider may set."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from services.contracts.errors import Code, FaasError
 
@@ -78,6 +79,37 @@ def check_value(name: str, value: str) -> str:
             Code.INVALID_HEADER, f"the header {name!a} has a control character (CR, LF, NUL …) in its value"
         )
     return value
+
+
+_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` may be a call's ``Faas-Id``: 1 to 128 of letters, digits and ``. _ ~ : -``."""
+    return _ID.fullmatch(text) is not None
+
+
+_SET_COOKIE = "set-cookie"
+
+
+def pack_cookies(values: Sequence[str]) -> dict[str, str]:
+    """Headers of a reply for the ``Set-Cookie`` fields of a response: ``set-cookie``, ``set-cookie-1``, ``set-cookie-2`` …
+
+    Other fields that come several times are one list joined by commas (RFC 9110 section 5.3); this one may not be
+    joined, and the headers of a NATS message are a dict here.
+    """
+    return {f"{_SET_COOKIE}-{index}" if index else _SET_COOKIE: value for index, value in enumerate(values)}
+
+
+def unpack_cookies(headers: Mapping[str, str]) -> list[str]:
+    """The ``Set-Cookie`` fields in a reply's headers, in their order."""
+    if _SET_COOKIE not in headers:
+        return []
+    values, index = [headers[_SET_COOKIE]], 1
+    while (name := f"{_SET_COOKIE}-{index}") in headers:
+        values.append(headers[name])
+        index += 1
+    return values
 
 
 def from_outside(headers: Mapping[str, str]) -> dict[str, str]:
