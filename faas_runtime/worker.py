@@ -1,0 +1,155 @@
+"""The process that loads the function and serves its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+import sys
+from pathlib import Path
+from time import monotonic
+
+import uvloop
+
+from faas_runtime.call import Call
+from faas_runtime.connection import HttpConnection
+from faas_runtime.context import Function
+from faas_runtime.dispatcher import Dispatcher
+from faas_runtime.errors import StartupError
+from faas_runtime.heartbeat import Heartbeat
+from faas_runtime.invoke import Handler, compile_async, compile_sync
+from faas_runtime.limits import LINGER, MAX_CONNECTIONS, TICK
+from faas_runtime.loader import load_handler
+from faas_runtime.runners import TaskRunner, ThreadRunner
+from faas_runtime.settings import Settings, hide_platform_variables
+from faas_runtime.source import activate, place_source
+
+
+def run_worker(
+    settings: Settings, listener: socket.socket, channel: socket.socket, heartbeat: Heartbeat, workspace: Path
+) -> None:
+    """Load, serve until told to end, leave. Never returns to a caller that has anything left to do.
+
+    Messages to the parent, one a line: ``ready``, ``replace`` (a handler is stuck), ``fatal REASON``. From the parent:
+    ``drain``; the end of the channel means that the parent is gone.
+    """
+    try:
+        source = place_source(settings, workspace)
+        hide_platform_variables(os.environ)
+        activate(source)
+        handler = load_handler(settings.handler)
+    except StartupError as error:
+        channel.sendall(f"fatal {error.reason}\n".encode())
+        return
+    gc.collect()
+    gc.freeze()  # what the import made is there to stay: no collection needs to look at it again
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(loop, settings, handler, listener, channel, heartbeat)
+    serving = loop.create_task(worker.serve())
+    while not serving.done():
+        with contextlib.suppress(SystemExit):  # a task of the author's that calls sys.exit ends itself alone
+            loop.run_until_complete(serving)
+    serving.result()
+
+
+class Worker:
+    """Connections, heartbeat and the end of one serving process."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: Settings,
+        handler: Handler,
+        listener: socket.socket,
+        channel: socket.socket,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._loop = loop
+        self._listener = listener
+        self._channel = channel
+        self._connections: set[HttpConnection] = set()
+        self._all_closed = asyncio.Event()
+        self._all_closed.set()
+        self._ending = asyncio.Event()
+        self._retiring = False
+        self._dispatcher = Dispatcher(
+            loop, settings.concurrency, settings.timeout, handler.kind == "asgi", heartbeat, self._retire
+        )
+        function = Function(settings.namespace, settings.function, settings.revision)
+        finish = self._dispatcher.finish
+        if handler.kind == "sync":
+            self._dispatcher.runner = ThreadRunner(loop, compile_sync(handler, function), finish, settings.concurrency)
+        else:
+            self._dispatcher.runner = TaskRunner(loop, compile_async(handler, function), finish)
+
+    async def serve(self) -> None:
+        """Accept and answer until drained or retired."""
+        self._dispatcher.beat()
+        self._loop.add_reader(self._channel.fileno(), self._on_parent)
+        server = await self._loop.create_server(lambda: HttpConnection(self, self._loop), sock=self._listener)
+        ticking = self._loop.create_task(self._tick())
+        self._tell(b"ready\n")
+        await self._ending.wait()
+        if self._retiring:
+            server.close()  # the next worker accepts from here on
+        await self._dispatcher.idle.wait()  # bounded: every call is answered by its deadline
+        for connection in list(self._connections):
+            connection.say_goodbye()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self._all_closed.wait()
+        server.close()
+        ticking.cancel()
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+    # --- what connections ask for ---
+
+    def opened(self, connection: HttpConnection) -> bool:
+        """A client has connected; False when there are too many."""
+        self._connections.add(connection)
+        self._all_closed.clear()
+        return len(self._connections) <= MAX_CONNECTIONS
+
+    def closed(self, connection: HttpConnection) -> None:
+        """A client has gone."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._all_closed.set()
+
+    def receive(self, call: Call) -> None:
+        """A complete request."""
+        self._dispatcher.receive(call)
+
+    # --- life ---
+
+    async def _tick(self) -> None:
+        while True:
+            self._dispatcher.beat()
+            now = monotonic()
+            for connection in list(self._connections):
+                connection.sweep(now, LINGER)
+            await asyncio.sleep(TICK)
+
+    def _on_parent(self) -> None:
+        command = self._channel.recv(64)
+        if not command:
+            os._exit(1)  # the parent was killed: its Pod is gone, and the address must be free for the next one
+        self._end()
+
+    def _retire(self) -> None:
+        """A handler cannot be stopped: a fresh process takes over, this one ends with its neighbours' calls."""
+        if not self._retiring:
+            self._retiring = True
+            self._tell(b"replace\n")
+            self._end()
+
+    def _end(self) -> None:
+        self._dispatcher.draining = True
+        self._ending.set()
+
+    def _tell(self, message: bytes) -> None:
+        self._channel.send(message)
