@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
+from typing import Literal
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -35,12 +36,22 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: ASGIApplication, listener: socket.socket, stop: asyncio.Event, drain: float = 5.0) -> None:
-    """Serves ``app`` until ``stop`` is set, then gives open requests ``drain`` seconds."""
+async def serve(
+    app: ASGIApplication,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    drain: float = 5.0,
+    protocol: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+) -> None:
+    """Serves ``app`` until ``stop`` is set, then gives open requests ``drain`` seconds.
+
+    ``protocol`` is what uvicorn makes of each connection: its own class, or one derived from it.
+    """
     server = _Server(
         uvicorn.Config(
-            app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None,
-            timeout_graceful_shutdown=max(1, int(drain)), timeout_keep_alive=75, server_header=False, date_header=False,
+            app, loop="none", http=protocol, ws="none", lifespan="off", proxy_headers=False, access_log=False,
+            log_config=None, timeout_graceful_shutdown=max(1, int(drain)), timeout_keep_alive=75, server_header=False,
+            date_header=False,
         )
     )  # fmt: skip
     async with asyncio.TaskGroup() as tasks:

@@ -22,18 +22,32 @@ JSON_PATCH = "application/json-patch+json"
 
 
 class ApiError(Exception):
-    """The API server's refusal, as its Status says it. ``status`` 0 and reason ``Unreachable``: there was no answer."""
+    """The API server's refusal, as its Status says it. ``status`` 0 and reason ``Unreachable``: there was no answer.
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    ``causes`` has a line for each wrong field of an object that it found invalid.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, causes: list[str] | None = None) -> None:
         super().__init__(f"{reason}: {message}" if reason else message)
         self.status = status
         self.reason = reason
         self.message = message
+        self.causes = causes or []
+
+
+class _Cause(msgspec.Struct):
+    field: str = ""
+    message: str = ""
+
+
+class _Details(msgspec.Struct):
+    causes: list[_Cause] = []
 
 
 class _Status(msgspec.Struct):
     reason: str = ""
     message: str = ""
+    details: _Details | None = None
 
 
 class KubeClient:
@@ -110,7 +124,16 @@ class KubeClient:
         return await self.request("DELETE", path, body=body)
 
     async def stream(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[bytes]:
-        """The lines of a streamed answer. Raises ApiError when nothing comes for ``silence`` seconds."""
+        """Lines of a streamed answer, blank ones left out. Raises ApiError when nothing comes for ``silence`` seconds."""
+        pending = b""
+        async for chunk in self.chunks(path, query, silence):
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                if line:
+                    yield line
+
+    async def chunks(self, path: str, query: Mapping[str, str], silence: float | None) -> AsyncIterator[bytes]:
+        """A streamed answer as it comes; ``silence`` None: however long nothing comes. Raises ApiError."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=silence)
         try:
             async with self._session.get(
@@ -118,12 +141,8 @@ class KubeClient:
             ) as response:
                 if response.status >= 300:
                     raise _refusal(response.status, await response.read())
-                pending = b""
                 async for chunk in response.content.iter_any():
-                    *lines, pending = (pending + chunk).split(b"\n")
-                    for line in lines:
-                        if line:
-                            yield line
+                    yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "Unreachable", f"GET {path}: {error or type(error).__name__}") from error
 
@@ -133,7 +152,8 @@ def _refusal(status: int, answer: bytes) -> ApiError:
         said = msgspec.json.decode(answer, type=_Status)
     except msgspec.DecodeError:
         said = _Status(message=answer[:200].decode(errors="replace"))
-    return ApiError(status, said.reason, said.message)
+    causes = [f"{cause.field}: {cause.message}" for cause in said.details.causes] if said.details else []
+    return ApiError(status, said.reason, said.message, causes)
 
 
 async def retry_pause(attempt: int) -> None:
