@@ -115,3 +115,22 @@ def unpack_cookies(headers: Mapping[str, str]) -> list[str]:
 def from_outside(headers: Mapping[str, str]) -> dict[str, str]:
     """What of a foreign caller's headers is kept: nothing of ``Nats-*`` and nothing that only services may set."""
     return {key: value for key, value in headers.items() if not key.lower().startswith("nats-") and key != PROGRESS}
+
+
+def pack_cookies(values: list[str]) -> str:
+    """Several ``Set-Cookie`` values as one header of the bus, where a name can stand only once: a JSON array of them.
+
+    Commas cannot join them (RFC 9110 section 5.3). One value is sent as it is; no cookie begins with ``[``, since a
+    cookie's name is a token (RFC 6265 section 4.1.1).
+    """
+    return values[0] if len(values) == 1 else msgspec.json.encode(values).decode()
+
+
+def unpack_cookies(value: str) -> list[str]:
+    """The ``Set-Cookie`` values that ``pack_cookies`` put into one header."""
+    if not value.startswith("["):
+        return [value]
+    try:
+        return msgspec.json.decode(value, type=list[str])
+    except msgspec.DecodeError:
+        return [value]
