@@ -93,7 +93,7 @@ _SET_COOKIE = "set-cookie"
 
 
 def pack_cookies(values: Sequence[str]) -> dict[str, str]:
-    """A reply's headers for a response's ``Set-Cookie`` fields: ``set-cookie``, ``set-cookie-1``, ``set-cookie-2`` …
+    """Headers of a reply for the ``Set-Cookie`` fields of a response: ``set-cookie``, ``set-cookie-1``, ``set-cookie-2`` …
 
     Other fields that come several times are one list joined by commas (RFC 9110 section 5.3); this one may not be
     joined, and the headers of a NATS message are a dict here.
@@ -115,22 +115,3 @@ def unpack_cookies(headers: Mapping[str, str]) -> list[str]:
 def from_outside(headers: Mapping[str, str]) -> dict[str, str]:
     """What of a foreign caller's headers is kept: nothing of ``Nats-*`` and nothing that only services may set."""
     return {key: value for key, value in headers.items() if not key.lower().startswith("nats-") and key != PROGRESS}
-
-
-def pack_cookies(values: list[str]) -> str:
-    """Several ``Set-Cookie`` values as one header of the bus, where a name can stand only once: a JSON array of them.
-
-    Commas cannot join them (RFC 9110 section 5.3). One value is sent as it is; no cookie begins with ``[``, since a
-    cookie's name is a token (RFC 6265 section 4.1.1).
-    """
-    return values[0] if len(values) == 1 else msgspec.json.encode(values).decode()
-
-
-def unpack_cookies(value: str) -> list[str]:
-    """The ``Set-Cookie`` values that ``pack_cookies`` put into one header."""
-    if not value.startswith("["):
-        return [value]
-    try:
-        return msgspec.json.decode(value, type=list[str])
-    except msgspec.DecodeError:
-        return [value]
