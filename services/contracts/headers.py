@@ -93,7 +93,7 @@ _SET_COOKIE = "set-cookie"
 
 
 def pack_cookies(values: Sequence[str]) -> dict[str, str]:
-    """Headers of a reply for the ``Set-Cookie`` fields of a response: ``set-cookie``, ``set-cookie-1``, ``set-cookie-2`` …
+    """A reply's headers for a response's ``Set-Cookie`` fields: ``set-cookie``, ``set-cookie-1``, ``set-cookie-2`` …
 
     Other fields that come several times are one list joined by commas (RFC 9110 section 5.3); this one may not be
     joined, and the headers of a NATS message are a dict here.
