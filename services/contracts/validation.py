@@ -7,7 +7,15 @@ import msgspec
 
 from services.contracts.durations import InvalidDuration, parse_duration
 from services.contracts.names import InvalidName, check_label
-from services.contracts.resources import API_VERSION, MAX_INLINE, MAX_TIMEOUT, Function, FunctionSpec, Source
+from services.contracts.resources import (
+    API_VERSION,
+    MAX_INLINE,
+    MAX_TIMEOUT,
+    EnvSource,
+    Function,
+    FunctionSpec,
+    Source,
+)
 from services.contracts.strict import unknown_fields
 
 
@@ -77,7 +85,20 @@ def spec_problems(spec: FunctionSpec) -> list[str]:
             problems.append(f"spec.env: {variable.name}: names that begin with FAAS_ belong to the platform")
         if (variable.value is None) == (variable.value_from is None):
             problems.append(f"spec.env: {variable.name}: exactly one of value and valueFrom is needed")
+        if variable.value_from is not None and _present(variable.value_from) != 1:
+            problems.append(
+                f"spec.env: {variable.name}: valueFrom needs exactly one of secretKeyRef, configMapKeyRef and fieldRef"
+            )
+    problems += [
+        f"spec.envFrom[{index}]: exactly one of secretRef and configMapRef is needed"
+        for index, origin in enumerate(spec.env_from)
+        if (origin.secret_ref is None) == (origin.config_map_ref is None)
+    ]
     return problems
+
+
+def _present(source: EnvSource) -> int:
+    return sum(part is not None for part in (source.secret_key_ref, source.config_map_key_ref, source.field_ref))
 
 
 _PATH = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[^\x00-\x1f\\]{1,255}")
