@@ -1,0 +1,104 @@
+"""The typer application behind ``faas``: its verbs are imported when they are asked for."""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from cli.output import Failure, report, report_bug
+
+VERBS = {
+    "up": "cli.up:up",
+    "down": "cli.down:down",
+    "status": "cli.status:status",
+    "deploy": "cli.deploy:deploy",
+    "execute": "cli.execute:app",
+    "list": "cli.list:list_functions",
+    "get": "cli.get:get",
+    "delete": "cli.delete:delete",
+    "logs": "cli.logs:logs",
+    "events": "cli.events:events",
+}
+"""Each verb's function, or its typer application, as ``module:name``. A new verb is a module and a line here."""
+
+Command = TyperCommand | TyperGroup
+
+
+class Verbs(Mapping[str, Command]):
+    """The verbs by name; each module is imported at its first use, so that a verb pays for its own imports alone."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Command] = {}
+
+    def __getitem__(self, verb: str) -> Command:
+        if verb not in self._loaded:
+            self._loaded[verb] = _load(VERBS[verb])
+        return self._loaded[verb]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VERBS)
+
+    def __len__(self) -> int:
+        return len(VERBS)
+
+
+class Group(TyperGroup):
+    """The top of the command line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # the group only reads its commands; a Mapping would do in its signature too
+        self.commands = cast(MutableMapping[str, Any], Verbs())
+
+
+def application(**settings: Any) -> typer.Typer:
+    """A typer application as all of ours are: plain help, no shell completion, errors left to ``run``."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
+
+
+faas = application(cls=Group, no_args_is_help=True)
+
+
+@faas.callback()
+def describe() -> None:
+    """Serverless functions for Kubernetes over NATS."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs ``faas`` with ``arguments``. Returns the exit code (``services.contracts.errors.Exit``; 130: Ctrl-C)."""
+    command = get_command(faas)
+    try:
+        code = command(list(arguments), prog_name="faas", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except Failure as failure:
+        return report(failure)
+    except typer.TyperException as error:
+        return report(Failure(error.format_message(), _usage_hint(error), error.exit_code))
+    except typer.Abort:
+        return 130
+    except BrokenPipeError:
+        # the reader of our output is gone (`faas list | head`); close it here, or the interpreter complains at its end
+        sys.stderr.close()
+        return 141
+    except Exception as error:
+        return report_bug(error)
+
+
+def _load(target: str) -> Command:
+    module, _, name = target.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    if not isinstance(found, typer.Typer):
+        verb = application()
+        verb.command()(found)
+        found = verb
+    return cast(Command, get_command(found))
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help tells how to use it" if context is not None else ""

@@ -1,0 +1,196 @@
+"""HTTP to the gateway. One connection, used again; every failure is a Failure that says what to do.
+
+The standard library's client: a hand-written one for plain HTTP would save 10 of the 140 ms of ``faas execute``
+(benchmarks/cli_start.py), not worth a second implementation of HTTP.
+"""
+
+import http.client
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple, Self
+
+import msgspec
+
+from cli.output import Failure
+from cli.target import START_HINT, Target
+from services.contracts.errors import Code, ErrorBody, Exit, exit_code
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+"""How long the gateway may take for its own answers; calls of functions have their own limit."""
+_BROKEN = (http.client.RemoteDisconnected, http.client.IncompleteRead, ConnectionResetError, BrokenPipeError)
+_HINTS = {
+    Code.UNAUTHORIZED: "set FAAS_TOKEN to a token that this gateway knows",
+    Code.FORBIDDEN: "FAAS_TOKEN needs a token for this namespace; without tokens, ask the gateway by its loopback name",
+    Code.FUNCTION_NOT_FOUND: "faas list -A shows what is deployed",
+    Code.NO_ROUTER: "faas status shows which parts of the platform run",
+    Code.BUS_UNAVAILABLE: "faas status shows which parts of the platform run",
+    Code.API_UNAVAILABLE: "faas status shows which parts of the platform run",
+}
+
+
+class Answer(NamedTuple):
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def error(self) -> ErrorBody:
+        """The error that it carries; a body of another form becomes its message, shortened."""
+        try:
+            return msgspec.json.decode(self.body, type=ErrorBody)
+        except msgspec.DecodeError:
+            text = self.body[:500].decode(errors="replace").strip()
+            message = text or http.client.responses.get(self.status, "no message")
+            return ErrorBody(self.headers.get("Faas-Error", ""), message)
+
+    def exit_code(self) -> int:
+        """The exit code of the command line for it."""
+        return exit_code(self.status, self.error().code if self.status >= 400 else None)
+
+    def hint(self) -> str:
+        """What to do about it; empty when there is nothing to say."""
+        return _HINTS.get(Code(code)) or "" if (code := self.error().code) in Code.__members__.values() else ""
+
+
+class Refused(Failure):
+    """The gateway's refusal of a request, with its HTTP status and stable code."""
+
+    def __init__(self, answer: Answer) -> None:
+        error = answer.error()
+        message = f"{error.message} ({error.code})" if error.code else f"{error.message} (HTTP {answer.status})"
+        super().__init__(message, answer.hint(), answer.exit_code(), error.details)
+        self.status = answer.status
+        self.code = error.code
+
+
+class Gateway:
+    """A connection to the gateway. Use as a context manager; not for several threads."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        kind = http.client.HTTPSConnection if target.url.scheme == "https" else http.client.HTTPConnection
+        host = target.url.hostname or ""
+        self._connection = kind(host, target.url.port, timeout=CONNECT_SECONDS, blocksize=1024 * 1024)
+        self._headers = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def get(self, path: str) -> Any:
+        """The JSON document at ``path``. Raises Refused, or Failure when there is no answer."""
+        return msgspec.json.decode(self.ask("GET", path).body)
+
+    def ask(
+        self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A request that may be repeated. Raises Refused from status 400 on, Failure when there is no answer."""
+        answer = self.send(method, path, body, headers or {}, ANSWER_SECONDS, repeat=True)
+        if answer.status >= 400:
+            raise Refused(answer)
+        return answer
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | IO[bytes] | None,
+        headers: Mapping[str, str],
+        seconds: float,
+        repeat: bool = False,
+    ) -> Answer:
+        """One request and whatever is answered within ``seconds``. Raises Failure when nothing is.
+
+        With ``repeat`` it is sent once more when the kept connection turns out to be closed; without, it never
+        reaches the gateway twice.
+        """
+        with self._explained(seconds):
+            try:
+                return self._exchange(method, path, body, headers, seconds)
+            except _BROKEN:
+                if not repeat or (body is not None and not isinstance(body, bytes)):
+                    raise
+                self._connection.close()
+                return self._exchange(method, path, body, headers, seconds)
+
+    def lines(self, path: str, follow: bool = False, quiet: float | None = None) -> Iterator[bytes]:
+        """The lines of a streamed answer as they come. Raises like ``ask``.
+
+        With ``follow`` there may be silence for as long as the peer lives, or until it lasts ``quiet`` seconds, which
+        ends the stream.
+        """
+        with self._explained(ANSWER_SECONDS):
+            response = self._begin("GET", path, None, {}, ANSWER_SECONDS)
+            if response.status >= 400:
+                raise Refused(Answer(response.status, response.headers, response.read()))
+            if follow and self._connection.sock is not None:
+                self._connection.sock.settimeout(quiet)
+        while True:
+            with self._explained(ANSWER_SECONDS):
+                try:
+                    line = response.readline()
+                except TimeoutError:
+                    if quiet is None:
+                        raise
+                    return
+            if not line:
+                return
+            yield line
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | IO[bytes] | None, headers: Mapping[str, str], seconds: float
+    ) -> Answer:
+        response = self._begin(method, path, body, headers, seconds)
+        return Answer(response.status, response.headers, response.read())
+
+    def _begin(
+        self, method: str, path: str, body: bytes | IO[bytes] | None, headers: Mapping[str, str], seconds: float
+    ) -> http.client.HTTPResponse:
+        if self._connection.sock is None:
+            self._connection.timeout = CONNECT_SECONDS
+            self._connection.connect()
+            _notice_dead_peers(self._connection.sock)
+        self._connection.sock.settimeout(seconds)
+        try:
+            self._connection.request(method, self.target.url.path.rstrip("/") + path, body, self._headers | headers)
+        except BrokenPipeError:
+            if body is None or isinstance(body, bytes):
+                raise
+            # an upload can be refused (401, 413 …) before all of it is sent: the answer is there to be read
+        return self._connection.getresponse()
+
+    @contextmanager
+    def _explained(self, seconds: float) -> Iterator[None]:
+        address = self.target.address
+        try:
+            yield
+        except TimeoutError:
+            if self._connection.sock is None:
+                message = f"the gateway {address} cannot be reached: no answer within {CONNECT_SECONDS:g} s"
+                raise Failure(message, START_HINT, Exit.UNAVAILABLE) from None
+            raise Failure(f"the gateway {address} gave no answer within {seconds:g} s", "", Exit.TIMED_OUT) from None
+        except _BROKEN:
+            message = (
+                f"the gateway {address} broke off the connection before its answer: what was asked may have happened"
+            )
+            raise Failure(message, "", Exit.FAILED) from None
+        except http.client.HTTPException as error:
+            message = f"{address} does not answer as a gateway does: {error or type(error).__name__}"
+            raise Failure(message, "is it the right address?", Exit.UNAVAILABLE) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            message = f"the gateway {address} cannot be reached: {reason}"
+            raise Failure(message, START_HINT, Exit.UNAVAILABLE) from None
+
+
+def _notice_dead_peers(connection: socket.socket) -> None:
+    """A host that vanished is noticed after about 45 s of silence, also where no deadline stands."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

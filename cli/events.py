@@ -1,0 +1,82 @@
+"""``faas events``: the platform's events, a line each."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from cli import target
+from cli.client import Gateway
+from cli.options import Dir, Namespace, checked_namespace, function_ref
+from cli.output import say
+
+QUIET = 1.0
+"""Seconds without an event after which ``faas events`` without ``--follow`` ends."""
+
+
+class _Event(msgspec.Struct):
+    source: str
+    type: str
+    time: str
+    data: dict[str, Any] = {}
+
+
+def events(
+    namespace: Namespace = "default",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    function: Annotated[
+        str | None, typer.Option("--function", metavar="NAME", help="Those of one function alone.")
+    ] = None,
+    output: Annotated[
+        Literal["text", "json"], typer.Option("--output", "-o", help="text, or a CloudEvent a line.")
+    ] = "text",
+    directory: Dir = None,
+) -> None:
+    """Print calls and scaling as they happen; without -f, until a second passes without any."""
+    path = f"/api/v1/namespaces/{checked_namespace(namespace)}/events"
+    if function is not None:
+        ref = function_ref(function, namespace)
+        path = f"/api/v1/namespaces/{ref.namespace}/events?function={ref.name}"
+    with Gateway(target.find(directory)) as gateway:
+        for event in _documents(gateway.lines(path, follow=True, quiet=None if follow else QUIET)):
+            if output == "json":
+                sys.stdout.buffer.write(event + b"\n")
+                sys.stdout.buffer.flush()
+            else:
+                say(_line(msgspec.json.decode(event, type=_Event)))
+
+
+def _documents(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The data of each event of a stream of server-sent events (HTML standard, section 9.2)."""
+    data: list[bytes] = []
+    for line in lines:
+        line = line.rstrip(b"\r\n")
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+        elif not line and data:
+            yield b"\n".join(data)
+            data.clear()
+
+
+def _line(event: _Event) -> str:
+    moment = datetime.fromisoformat(event.time.replace("Z", "+00:00")).astimezone()
+    parts = event.source.split("/")
+    name = f"{parts[2]}/{parts[4]}" if len(parts) >= 5 else event.source
+    verb = event.type.rpartition(".")[2]
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}  {name}  {verb:<9}  {_told(verb, event.data)}".rstrip()
+
+
+def _told(verb: str, data: dict[str, Any]) -> str:
+    """What an event says, in a few words; fields of an event that nobody here knows are shown as they are."""
+    if verb == "received":
+        return f"by {data.get('via')}  {data.get('id')}"
+    if verb in ("completed", "failed"):
+        code = f" {data['code']}" if data.get("code") else ""
+        pod = f"  {data['pod']}" if data.get("pod") else ""
+        return f"{data.get('status')}{code} in {data.get('durationMs', 0):.1f} ms{pod}  {data.get('id')}"
+    if verb == "scaled":
+        return f"{data.get('previous')} -> {data.get('replicas')}: {data.get('reason')}"
+    return " ".join(f"{key}={value}" for key, value in data.items())
