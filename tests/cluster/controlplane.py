@@ -110,11 +110,15 @@ class ControlPlane:
         etcd_url, peer_url = f"http://{LOOPBACK}:{client_port}", f"http://{LOOPBACK}:{peer_port}"
         self.url = f"https://{LOOPBACK}:{secure_port}"
         etcd = self._child("etcd", *etcd_flags(etcd_url, peer_url))
-        apiserver = self._child("apiserver", *apiserver_flags(etcd_url, secure_port))
+        apiserver = self._child("apiserver", *apiserver_flags(etcd_url, secure_port), *self._admission_flags())
         api = self.api()
         # The API server gives up when etcd does not answer within 20 s, so both may start at once.
         apiserver.wait_until(lambda: etcd.process.poll() is not None or answers_ready(api), "an answer to /readyz")
         etcd.wait_until(lambda: True, "the API server was ready")
+
+    def _admission_flags(self) -> list[str]:
+        # Without controllers no namespace ever gets the service account that this plugin wants for every Pod.
+        return [] if self._controllers else ["--disable-admission-plugins=ServiceAccount"]
 
     def _start_controllers(self) -> None:
         manager = self._child("controller-manager", *self._controller_flags())
