@@ -1,0 +1,248 @@
+"""CustomResourceDefinitions: their own rules, and the resource types they define."""
+
+from typing import Any
+
+from cli.local.apiserver import fielderrors, names
+from cli.local.apiserver.fielderrors import FieldError
+from cli.local.apiserver.metadata import timestamp
+from cli.local.apiserver.registry import Column, Registry, ResourceType, Scale
+from cli.local.apiserver.schema import ANY, Schema, compile_schema
+from cli.local.apiserver.strategies import Strategy
+
+Json = dict[str, Any]
+
+KEY = "customresourcedefinitions.apiextensions.k8s.io"
+_AGE = Column(
+    "Age",
+    "date",
+    "",
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be"
+    " set in happens-before order across separate operations.",
+    path=".metadata.creationTimestamp",
+)
+_NAME = Column("Name", "string", "name", "Name must be unique within a namespace.", path=".metadata.name")
+
+
+def resource_types(definition: Json) -> list[ResourceType]:
+    """The resource types of a definition, one for each version that is served. Raises ValueError for a bad pattern."""
+    return [_resource_type(definition, version) for version in definition["spec"]["versions"] if version.get("served")]
+
+
+def _resource_type(definition: Json, version: Json) -> ResourceType:
+    spec = definition["spec"]
+    given = spec["names"]
+    subresources = version.get("subresources") or {}
+    return ResourceType(
+        group=spec["group"],
+        version=version["name"],
+        kind=given["kind"],
+        plural=given["plural"],
+        singular=given["singular"],
+        list_kind=given["listKind"],
+        namespaced=spec["scope"] == "Namespaced",
+        schema=_schema(version),
+        short_names=tuple(given.get("shortNames", ())),
+        categories=tuple(given.get("categories", ())),
+        columns=_columns(version.get("additionalPrinterColumns")),
+        has_status="status" in subresources,
+        scale=_scale(subresources.get("scale")),
+        custom=True,
+        selectable_fields=tuple(field["jsonPath"].lstrip(".") for field in version.get("selectableFields", ())),
+        counts_generations=True,
+        storage_version=bool(version.get("storage")),
+        deprecation=_deprecation(definition, version) if version.get("deprecated") else "",
+    )
+
+
+def _schema(version: Json) -> Schema:
+    """The version's schema with the fields that every object has."""
+    given = (version.get("schema") or {}).get("openAPIV3Schema")
+    if given is None:
+        return ANY
+    properties = dict(given.get("properties") or {})
+    # Restrictions on metadata (its name, say) are validated; its fields themselves are known by ObjectMeta.
+    properties["metadata"] = {"type": "object", **properties.get("metadata", {}), "x-kubernetes-preserve-unknown-fields": True}
+    for name in ("apiVersion", "kind"):
+        properties.setdefault(name, {"type": "string"})
+    return compile_schema(given | {"properties": properties})
+
+
+def _columns(given: list[Json] | None) -> tuple[Column, ...]:
+    if not given:
+        return (_NAME, _AGE)
+    columns = [
+        Column(c["name"], c["type"], c.get("format", ""), c.get("description", ""), c.get("priority", 0), c["jsonPath"])
+        for c in given
+    ]
+    return (_NAME, *columns)
+
+
+def _scale(given: Json | None) -> Scale | None:
+    if given is None:
+        return None
+    paths = [given.get(name, "") for name in ("specReplicasPath", "statusReplicasPath", "labelSelectorPath")]
+    spec, status, selector = (tuple(path.strip(".").split(".")) if path else () for path in paths)
+    return Scale(spec, status, selector)
+
+
+def _deprecation(definition: Json, version: Json) -> str:
+    spec = definition["spec"]
+    standard = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    return str(version.get("deprecationWarning") or standard)
+
+
+def strategy(registry: Registry, now: Any) -> Strategy:
+    """The strategy of definitions; `now` returns a Unix time."""
+
+    def prepare(obj: Json, old: Json | None) -> None:
+        _set_defaults(obj)
+        if "spec" not in obj or any(e.field.startswith("spec") for e in _validate(obj, old)):
+            return
+        clash = _name_clash(registry, obj)
+        spec = obj["spec"]
+        previous = (old or {}).get("status", {})
+        stored = list(previous.get("storedVersions", []))
+        storing = [version["name"] for version in spec["versions"] if version.get("storage")]
+        obj["status"] = {
+            "conditions": _conditions(previous.get("conditions", []), clash, timestamp(now())),
+            "acceptedNames": spec["names"] if not clash else previous.get("acceptedNames", {"plural": "", "kind": ""}),
+            "storedVersions": stored + [name for name in storing if name not in stored],
+        }
+
+    return Strategy(prepare, _validate)
+
+
+def _set_defaults(obj: Json) -> None:
+    spec = obj.get("spec")
+    if not isinstance(spec, dict) or not isinstance(spec.get("names"), dict):
+        return
+    given = spec["names"]
+    if given.get("kind"):
+        given.setdefault("singular", given["kind"].lower())
+        given.setdefault("listKind", given["kind"] + "List")
+    spec.setdefault("conversion", {"strategy": "None"})
+    for version in spec.get("versions", []):
+        for column in version.get("additionalPrinterColumns", []):
+            column.setdefault("type", "string")
+
+
+def _conditions(previous: list[Json], clash: str, now: str) -> list[Json]:
+    accepted = "False" if clash else "True"
+    reason, message = (clash, clash) if clash else ("NoConflicts", "no conflicts found")
+    wanted = [
+        {"type": "NamesAccepted", "status": accepted, "reason": reason.split(":")[0], "message": message},
+        {
+            "type": "Established",
+            "status": accepted,
+            "reason": "InitialNamesAccepted" if not clash else "NotAccepted",
+            "message": "the initial names have been accepted" if not clash else "not all names are accepted",
+        },
+    ]
+    before = {condition["type"]: condition for condition in previous}
+    for condition in wanted:
+        old = before.get(condition["type"], {})
+        same = old.get("status") == condition["status"]
+        condition["lastTransitionTime"] = old.get("lastTransitionTime", now) if same else now
+    return wanted
+
+
+def _name_clash(registry: Registry, obj: Json) -> str:
+    """Why the names cannot be served beside those that already are, or an empty string."""
+    spec = obj["spec"]
+    given = spec["names"]
+    for other in registry.all():
+        if other.group != spec["group"] or other.key == obj["metadata"]["name"]:
+            continue
+        taken = {other.plural, other.singular, *other.short_names}
+        for name in (given["plural"], given["singular"], *given.get("shortNames", ())):
+            if name in taken:
+                return f'PluralConflict: "{name}" is already in use'
+        if given["kind"] in (other.kind, other.list_kind):
+            return f'KindConflict: "{given["kind"]}" is already in use'
+    return ""
+
+
+def _validate(obj: Json, old: Json | None) -> list[FieldError]:
+    spec = obj.get("spec", {})
+    found: list[FieldError] = []
+    given = spec.get("names", {})
+    expected = f"{given.get('plural', '')}.{spec.get('group', '')}"
+    if obj["metadata"].get("name") != expected:
+        detail = f'must be spec.names.plural+"."+spec.group'
+        found.append(fielderrors.invalid_value("metadata.name", obj["metadata"].get("name", ""), detail))
+    if not spec.get("group"):
+        found.append(fielderrors.required("spec.group"))
+    elif "." not in spec["group"]:
+        found.append(fielderrors.invalid_value("spec.group", spec["group"], "should be a domain with at least one dot"))
+    if spec.get("scope") not in ("Cluster", "Namespaced"):
+        if spec.get("scope"):
+            found.append(fielderrors.not_supported("spec.scope", spec["scope"], ("Cluster", "Namespaced")))
+        else:
+            found.append(fielderrors.required("spec.scope"))
+    for field in ("plural", "singular", "kind", "listKind"):
+        if not given.get(field):
+            found.append(fielderrors.required(f"spec.names.{field}"))
+        else:
+            problems = names.label_problems(given[field].lower())
+            found += [fielderrors.invalid_value(f"spec.names.{field}", given[field], problem) for problem in problems]
+    found += _version_errors(spec.get("versions", []))
+    if old is not None:
+        found += _immutable_errors(spec, old["spec"])
+    return found
+
+
+def _version_errors(versions: list[Json]) -> list[FieldError]:
+    if not versions:
+        return [fielderrors.required("spec.versions")]
+    found: list[FieldError] = []
+    if sum(bool(version.get("storage")) for version in versions) != 1:
+        detail = "must have exactly one version marked as storage version"
+        found.append(fielderrors.invalid_value("spec.versions", versions, detail))
+    for index, version in enumerate(versions):
+        path = f"spec.versions[{index}]"
+        if not version.get("name"):
+            found.append(fielderrors.required(f"{path}.name"))
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        here = f"{path}.schema.openAPIV3Schema"
+        if schema is None:
+            found.append(fielderrors.required(here, "schemas are required"))
+        else:
+            found += _schema_errors(schema, here, root=True)
+    return found
+
+
+def _schema_errors(schema: Any, path: str, *, root: bool = False) -> list[FieldError]:
+    """The rules that make a schema structural: every node typed, patterns that compile."""
+    if not isinstance(schema, dict):
+        return [fielderrors.invalid_value(path, schema, "must be a schema (an object)")]
+    found: list[FieldError] = []
+    loose = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
+    if not schema.get("type") and not (loose and not root):
+        found.append(fielderrors.required(f"{path}.type", "must not be empty at the root" if root else
+                                          "must not be empty for specified object fields"))  # fmt: skip
+    elif root and schema["type"] != "object":
+        found.append(fielderrors.invalid_value(f"{path}.type", schema["type"], "must be object at the root"))
+    if "pattern" in schema:
+        try:
+            compile_schema({"pattern": schema["pattern"]})
+        except ValueError as error:
+            found.append(fielderrors.invalid_value(f"{path}.pattern", schema["pattern"], str(error)))
+    if schema.get("type") == "array" and "items" not in schema:
+        found.append(fielderrors.required(f"{path}.items", "must be specified"))
+    for name, child in (schema.get("properties") or {}).items():
+        found += _schema_errors(child, f"{path}.properties[{name}]")
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            found += _schema_errors(schema[word], f"{path}.{word}")
+    return found
+
+
+def _immutable_errors(spec: Json, old: Json) -> list[FieldError]:
+    found: list[FieldError] = []
+    for path in ("group", "scope"):
+        if spec.get(path) != old.get(path):
+            found.append(fielderrors.invalid_value(f"spec.{path}", spec.get(path), "field is immutable"))
+    for path in ("plural", "kind"):
+        if spec["names"].get(path) != old["names"].get(path):
+            found.append(fielderrors.invalid_value(f"spec.names.{path}", spec["names"].get(path), "field is immutable"))
+    return found

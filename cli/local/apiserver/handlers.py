@@ -1,0 +1,250 @@
+"""The verbs: one function for each kind of request to a resource."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from cli.local.apiserver import errors, table
+from cli.local.apiserver.address import Address
+from cli.local.apiserver.deletion import Deleter
+from cli.local.apiserver.http import Request, Response, json_response, warning_headers
+from cli.local.apiserver.metadata import check_version
+from cli.local.apiserver.options import DeleteOptions, WriteOptions, delete_options, write_options
+from cli.local.apiserver.patching import Patcher
+from cli.local.apiserver.reads import Reader, in_version
+from cli.local.apiserver.registry import ResourceType
+from cli.local.apiserver.selectors import make_predicate
+from cli.local.apiserver.store import Store, Stored
+from cli.local.apiserver.watch import Watcher
+from cli.local.apiserver.writes import Writer
+
+Json = dict[str, Any]
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_WATCH_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
+
+
+class Handlers:
+    """Answers requests for resources."""
+
+    def __init__(self, store: Store, writer: Writer, deleter: Deleter) -> None:
+        self._store = store
+        self._writer = writer
+        self._deleter = deleter
+        self._reader = Reader(store)
+        self._patcher = Patcher(store, writer)
+        self._watchers: set[Watcher] = set()
+        self._stopping = False
+
+    async def handle(self, request: Request, at: Address) -> Response | None:
+        """Answer, or return None when the response was streamed. Raises StatusError."""
+        method = request.method
+        if method in ("GET", "HEAD"):
+            if not at.name:
+                if request.query.get("watch") in ("true", "1"):
+                    return await self.watch(request, at)
+                return self._list(request, at)
+            return self._get(request, at)
+        body = await request.read_body()
+        if method == "POST" and not at.name and at.namespace is not None:
+            return self._create(request, at, body)
+        if method == "PUT" and at.name:
+            return self._update(request, at, body)
+        if method == "PATCH" and at.name:
+            return self._patch(request, at, body)
+        if method == "DELETE" and not at.subresource:
+            return self._delete(request, at, body) if at.name else self._delete_collection(request, at, body)
+        raise errors.method_not_allowed()
+
+    def close(self) -> None:
+        """End every watch; new ones end at once."""
+        self._stopping = True
+        for watcher in tuple(self._watchers):
+            watcher.end()
+
+    def _get(self, request: Request, at: Address) -> Response:
+        stored = self._reader.get(at.rtype, at.key)
+        if at.subresource == "scale":
+            return json_response(scale_of(at.rtype, stored))
+        return self._answer(request, at.rtype, stored)
+
+    def _list(self, request: Request, at: Address) -> Response:
+        form = table.negotiate(request.header(b"accept"), request.query.get("includeObject", ""))
+        return Response(self._reader.collection(at.rtype, at.namespace, request.query, form))
+
+    def _create(self, request: Request, at: Address, body: bytes) -> Response:
+        options = self._options(request)
+        stored = self._writer.create(at.rtype, at.namespace or "", decode(request, body), options)
+        return self._answer(request, at.rtype, stored, 201, options)
+
+    def _update(self, request: Request, at: Address, body: bytes) -> Response:
+        options = self._options(request)
+        obj = decode(request, body)
+        if at.subresource == "scale":
+            change = replicas_change(at.rtype, lambda current: obj)
+            return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options)))
+        if at.rtype.creates_on_update and not at.subresource and self._store.get(at.rtype.key, at.key) is None:
+            stored = self._writer.create(at.rtype, at.namespace or "", obj, options)
+            return self._answer(request, at.rtype, stored, 201, options)
+        stored = self._writer.update(at.rtype, at.key, lambda current: obj, options, at.subresource)
+        return self._answer(request, at.rtype, stored, 200, options)
+
+    def _patch(self, request: Request, at: Address, body: bytes) -> Response:
+        options = self._options(request)
+        if at.subresource == "scale":
+            change = replicas_change(at.rtype, self._patcher.scale_change(request.content_type, body))
+            return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options)))
+        stored, created = self._patcher.patch(at, request.content_type, body, options)
+        return self._answer(request, at.rtype, stored, 201 if created else 200, options)
+
+    def _delete(self, request: Request, at: Address, body: bytes) -> Response:
+        options = delete_options(request.query, decode(request, body) if body else {})
+        stored, gone = self._deleter.delete(at.rtype, at.key, options)
+        if not gone or at.rtype.returns_deleted:
+            return self._answer(request, at.rtype, stored)
+        details = {"name": at.name, "group": at.rtype.group, "kind": at.rtype.plural, "uid": stored.obj["metadata"]["uid"]}
+        details = {name: value for name, value in details.items() if value}
+        head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return json_response(head | {"details": details})
+
+    def _delete_collection(self, request: Request, at: Address, body: bytes) -> Response:
+        if at.namespace is None or at.rtype.key == "namespaces":
+            raise errors.method_not_allowed()
+        options = delete_options(request.query, decode(request, body) if body else {})
+        options = DeleteOptions(options.grace, options.propagation, dry_run=options.dry_run)
+        query = request.query
+        predicate = make_predicate(query.get("labelSelector", ""), query.get("fieldSelector", ""), at.rtype)
+        chosen = [s for s in self._store.select(at.rtype.key, at.namespace) if predicate is None or predicate(s.obj)]
+        for stored in chosen:
+            if self._store.get(at.rtype.key, stored.key) is not None:
+                self._deleter.delete(at.rtype, stored.key, options)
+        meta = {"resourceVersion": str(self._store.version)}
+        head = {"kind": at.rtype.list_kind, "apiVersion": at.rtype.api_version, "metadata": meta}
+        bodies = b",".join(in_version(at.rtype, stored) for stored in chosen)
+        return Response(msgspec.json.encode(head)[:-1] + b',"items":[' + bodies + b"]}")
+
+    async def watch(self, request: Request, at: Address) -> None:
+        """Stream events until the client leaves, the time is over or the server stops."""
+        query = request.query
+        form = table.negotiate(request.header(b"accept"), query.get("includeObject", ""))
+        namespace = at.namespace if at.rtype.namespaced else None
+        watcher = Watcher(self._store, at.rtype, namespace, query, form)
+        self._watchers.add(watcher)
+        try:
+            if self._stopping:
+                watcher.end()
+            await request.send({"type": "http.response.start", "status": 200, "headers": _WATCH_HEADERS})
+            # The headers must leave at once: a client lists as watched what has answered.
+            await request.send({"type": "http.response.body", "body": b"", "more_body": True})
+            async with asyncio.TaskGroup() as tasks:
+                leaving = tasks.create_task(_wait_for_disconnect(request, watcher))
+                await _stream(request, watcher)
+                leaving.cancel()
+            await request.send({"type": "http.response.body", "body": b""})
+        finally:
+            watcher.close()
+            self._watchers.discard(watcher)
+
+    def _options(self, request: Request) -> WriteOptions:
+        return write_options(request.query, request.header(b"user-agent"))
+
+    def _answer(
+        self, request: Request, rtype: ResourceType, stored: Stored, status: int = 200, options: WriteOptions | None = None
+    ) -> Response:
+        warnings = [*(options.warnings if options else ()), *([rtype.deprecation] if rtype.deprecation else ())]
+        headers = warning_headers(warnings)
+        form = table.negotiate(request.header(b"accept"), request.query.get("includeObject", ""))
+        if form.kind == "Table":
+            meta = {"resourceVersion": str(stored.version)}
+            return Response(msgspec.json.encode(table.render(rtype, [stored], meta, form.include)), status, headers=headers)
+        if form.kind:
+            return Response(table.metadata_only(stored.obj), status, headers=headers)
+        return Response(in_version(rtype, stored), status, headers=headers)
+
+
+async def _stream(request: Request, watcher: Watcher) -> None:
+    try:
+        async with asyncio.timeout(watcher.timeout):
+            while (lines := await watcher.next_lines()) is not None:
+                if lines:
+                    await request.send({"type": "http.response.body", "body": lines, "more_body": True})
+    except TimeoutError:
+        await request.send({"type": "http.response.body", "body": watcher.last_bookmark(), "more_body": True})
+
+
+async def _wait_for_disconnect(request: Request, watcher: Watcher) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    watcher.end()
+
+
+def decode(request: Request, body: bytes) -> Json:
+    """Decode a JSON or YAML object. Raises a StatusError: 400 when it is none, 415 for other media types."""
+    kind = request.content_type
+    try:
+        if kind in ("application/json", "", "application/x-www-form-urlencoded"):
+            return _decode(body)
+        if kind in ("application/yaml", "application/x-yaml"):
+            import yaml
+
+            return msgspec.convert(yaml.safe_load(body), dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+        raise errors.bad_request(f"the object provided is unrecognized (must be a JSON object): {error}") from None
+    raise errors.unsupported_media_type(("application/json", "application/yaml"))
+
+
+def scale_of(rtype: ResourceType, stored: Stored) -> Json:
+    """The `autoscaling/v1` Scale of an object."""
+    assert rtype.scale is not None
+    obj, meta = stored.obj, stored.obj["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    selector = _at(obj, rtype.scale.selector) if rtype.custom else _selector_text(obj)
+    status: Json = {"replicas": _at(obj, rtype.scale.status_replicas) or 0}
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: meta[name] for name in kept if name in meta},
+        "spec": {"replicas": _at(obj, rtype.scale.spec_replicas) or 0},
+        "status": status | ({"selector": selector} if selector else {}),
+    }
+
+
+def replicas_change(rtype: ResourceType, change: Callable[[Json], Json]) -> Callable[[Json], Json]:
+    """Turn a change of a Scale into one of the object behind it."""
+
+    def apply(obj: Json) -> Json:
+        assert rtype.scale is not None
+        meta = obj["metadata"]
+        current = Stored((meta.get("namespace", ""), meta["name"]), 0, 0, obj, b"")
+        scale = change(scale_of(rtype, current))
+        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < 0:
+            raise errors.bad_request(f"spec.replicas of a Scale must be a number of at least 0, found {replicas!r}")
+        version = (scale.get("metadata") or {}).get("resourceVersion", "")
+        if version:
+            check_version(rtype, version, meta["name"], int(meta["resourceVersion"]))
+        place = obj
+        for name in rtype.scale.spec_replicas[:-1]:
+            place = place.setdefault(name, {})
+        place[rtype.scale.spec_replicas[-1]] = replicas
+        return obj
+
+    return apply
+
+
+def _at(obj: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        obj = obj.get(name) if isinstance(obj, dict) else None
+    return obj if path else None
+
+
+def _selector_text(obj: Json) -> str:
+    selector = obj.get("spec", {}).get("selector") or {}
+    terms = [f"{name}={value}" for name, value in sorted((selector.get("matchLabels") or {}).items())]
+    for each in selector.get("matchExpressions") or ():
+        operator, values = each.get("operator"), ",".join(sorted(each.get("values") or ()))
+        words = {"In": f"{each['key']} in ({values})", "NotIn": f"{each['key']} notin ({values})", "Exists": each["key"]}
+        terms.append(words.get(operator, f"!{each['key']}"))
+    return ",".join(terms)

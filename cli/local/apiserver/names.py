@@ -1,0 +1,109 @@
+"""Syntax of names, labels and annotations, with the messages of the real API server (RFC 1123, Kubernetes object names)."""
+
+import re
+import secrets
+from typing import Any
+
+from cli.local.apiserver import fielderrors
+from cli.local.apiserver.fielderrors import FieldError, invalid_value
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_GENERATED = "bcdfghjklmnpqrstvwxz2456789"  # no vowels or look-alikes: names stay decent and readable
+_GENERATED_LENGTH = 5
+_MAX_GENERATE_NAME = 63 - _GENERATED_LENGTH
+ANNOTATIONS_LIMIT = 256 * 1024
+
+_SUBDOMAIN_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end"
+    " with an alphanumeric character (e.g. 'example.com', regex used for validation is"
+    r" '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_LABEL_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an"
+    " alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_SERVICE_RULE = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end"
+    " with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
+    " '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_QUALIFIED_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
+    " character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
+    " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end"
+    " with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is"
+    " '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+
+
+def label_problems(name: str) -> list[str]:
+    """What keeps `name` from being a DNS-1123 label."""
+    problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
+    return problems if _LABEL.fullmatch(name) else [*problems, _LABEL_RULE]
+
+
+def subdomain_problems(name: str) -> list[str]:
+    """What keeps `name` from being a DNS-1123 subdomain, the rule of most object names."""
+    problems = ["must be no more than 253 bytes"] if len(name) > 253 else []
+    return problems if _SUBDOMAIN.fullmatch(name) else [*problems, _SUBDOMAIN_RULE]
+
+
+def service_problems(name: str) -> list[str]:
+    """What keeps `name` from being a DNS-1035 label, the rule of Services."""
+    problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
+    return problems if _LABEL.fullmatch(name) and name[0].isalpha() else [*problems, _SERVICE_RULE]
+
+
+def qualified_problems(name: str) -> list[str]:
+    """What keeps `name` from being a label or annotation key: an optional DNS prefix and a name."""
+    prefix, slash, base = name.rpartition("/")
+    if slash and (not prefix or "/" in prefix):
+        what = "prefix part must be non-empty" if not prefix else ""
+        return [
+            what
+            or "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an"
+            " alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
+            " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g."
+            " 'example.com/MyName')"
+        ]
+    problems = [f"prefix part {p}" for p in subdomain_problems(prefix)] if slash else []
+    if not base:
+        problems.append("name part must be non-empty")
+    elif len(base) > 63:
+        problems.append("name part must be no more than 63 bytes")
+    return problems if _QUALIFIED.fullmatch(base) else [*problems, _QUALIFIED_RULE]
+
+
+def label_value_problems(value: str) -> list[str]:
+    problems = ["must be no more than 63 bytes"] if len(value) > 63 else []
+    return problems if _LABEL_VALUE.fullmatch(value) else [*problems, _VALUE_RULE]
+
+
+def label_errors(labels: dict[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for name, value in labels.items():
+        if not (_QUALIFIED.fullmatch(name) and len(name) <= 63):
+            errors += [invalid_value(path, name, problem) for problem in qualified_problems(name)]
+        if not (_LABEL_VALUE.fullmatch(value) and len(value) <= 63):
+            errors += [invalid_value(path, value, problem) for problem in label_value_problems(value)]
+    return errors
+
+
+def annotation_errors(annotations: dict[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for name in annotations:
+        errors += [invalid_value(path, name, problem) for problem in qualified_problems(name.lower())]
+    if sum(len(name) + len(value) for name, value in annotations.items()) > ANNOTATIONS_LIMIT:
+        errors.append(fielderrors.too_long(path, ANNOTATIONS_LIMIT))
+    return errors
+
+
+def generate(prefix: str) -> str:
+    """A name for `metadata.generateName`."""
+    return prefix[:_MAX_GENERATE_NAME] + "".join(secrets.choice(_GENERATED) for _ in range(_GENERATED_LENGTH))

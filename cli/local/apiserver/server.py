@@ -1,0 +1,140 @@
+"""Puts the parts together, and runs them under uvicorn until SIGTERM or SIGINT."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from cli.local.apiserver import crds
+from cli.local.apiserver.app import Application
+from cli.local.apiserver.auth import Authenticator, read_token
+from cli.local.apiserver.builtins import make_registry
+from cli.local.apiserver.config import Config
+from cli.local.apiserver.deletion import Deleter
+from cli.local.apiserver.handlers import Handlers
+from cli.local.apiserver.history import History
+from cli.local.apiserver.kinds import make_strategies
+from cli.local.apiserver.logs import LogProxy
+from cli.local.apiserver.options import WriteOptions
+from cli.local.apiserver.registry import Registry, ResourceType
+from cli.local.apiserver.store import Store, Stored
+from cli.local.apiserver.writes import Writer
+
+SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+SHUTDOWN_SECONDS = 1  # watches end at once; this bounds a client that does not read its last bytes
+CHECKPOINT_SECONDS = 5.0
+_KEEP_ALIVE_SECONDS = 300  # longer than clients keep idle connections (Go: 90 s), so that a request never meets a close
+
+
+class Platform:
+    """The API server without its listener."""
+
+    def __init__(self, config: Config) -> None:
+        """Open the database and serve what it holds. Raises StoreError, OSError or ValueError with what is wrong."""
+        authenticator = Authenticator(read_token(config.token_file))
+        self.store = Store(config.db, History(config.history))
+        self.registry = make_registry()
+        self.writer = Writer(self.store, make_strategies(self.registry, self.store))
+        self.deleter = Deleter(self.store, self.registry, self.writer)
+        self.writer.changed = self._changed
+        for stored in self.store.select(crds.KEY):
+            self._serve(stored)
+        self._bootstrap()
+        self.handlers = Handlers(self.store, self.writer, self.deleter)
+        self.application = Application(self.registry, self.handlers, LogProxy(), authenticator)
+
+    def _bootstrap(self) -> None:
+        namespaces = self.registry.by_key("namespaces")[0]
+        for name in SYSTEM_NAMESPACES:
+            if self.store.get("namespaces", ("", name)) is None:
+                self.writer.create(namespaces, "", {"metadata": {"name": name}}, WriteOptions())
+        self.deleter.resume()
+
+    def _changed(self, rtype: ResourceType, old: Stored | None, new: Stored | None) -> None:
+        if rtype.key == crds.KEY:
+            if new is None:
+                assert old is not None
+                self.registry.set_custom(old.name, [])
+            else:
+                self._serve(new)
+
+    def _serve(self, definition: Stored) -> None:
+        conditions = definition.obj.get("status", {}).get("conditions", [])
+        if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+            self.registry.set_custom(definition.name, crds.resource_types(definition.obj))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told to end the watches first, since it waits for responses that are under way."""
+
+    def __init__(self, config: uvicorn.Config, handlers: Handlers) -> None:
+        super().__init__(config)
+        self._handlers = handlers
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._handlers.close()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        # On the loop, not in a signal handler: ending watches wakes tasks. A stop asked for is a success, so nothing is re-raised.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def serve(platform: Platform, config: Config) -> None:
+    """Listen and serve until a signal."""
+    server = _Server(
+        uvicorn.Config(
+            platform.application,
+            host=config.host,
+            port=config.port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ssl_certfile=str(config.tls_cert),
+            ssl_keyfile=str(config.tls_key),
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ),
+        platform.handlers,
+    )
+    async with _checkpoints(platform.store):
+        await server.serve()
+
+
+@contextlib.asynccontextmanager
+async def _checkpoints(store: Store) -> AsyncIterator[None]:
+    """Checkpoint the database every few seconds, in a thread, while there is something to move."""
+
+    async def run() -> None:
+        done = store.version
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            if store.version != done:
+                done = store.version
+                await asyncio.to_thread(store.checkpoint)
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(run())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
