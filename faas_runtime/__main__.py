@@ -2,7 +2,7 @@
 
 import sys
 
-from faas_runtime.parent import main
+from faas_runtime.pod import main
 
 if __name__ == "__main__":
     sys.exit(main())

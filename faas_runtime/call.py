@@ -20,7 +20,7 @@ class Call:
 
     ``headers`` are (lower-case name, value) pairs as received; ``target`` is path and query as received. ``started``
     and ``deadline`` are time.monotonic() seconds. ``answered`` is true once the caller has its answer, also when the
-    handler still runs (timeout).
+    handler still runs (timeout, work after the answer). ``expired`` is true once it is cancelled for its deadline.
     """
 
     __slots__ = (
@@ -29,6 +29,7 @@ class Call:
         "cancel",
         "connection",
         "deadline",
+        "expired",
         "headers",
         "keep_alive",
         "method",
@@ -54,6 +55,7 @@ class Call:
         self.started = 0.0
         self.deadline = 0.0
         self.answered = False
+        self.expired = False
         self.cancel: Callable[[], object] | None = None  # set for what runs on the loop; a thread cannot be stopped
 
     def header(self, name: bytes) -> bytes | None:

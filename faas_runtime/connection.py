@@ -39,6 +39,7 @@ class HttpConnection(asyncio.Protocol):
         self.waiting: deque[Call] = deque()
         self.closing = False  # the last answer is written; what still arrives is read and dropped
         self.half_closed = False  # the client sends no more
+        self.garbled = False  # what it sends is no longer understood: the answers due are its last ones
         self.idle_since = self.partial_since = self.closing_since = 0.0
         self._reset()
         self.partial = False
@@ -64,7 +65,7 @@ class HttpConnection(asyncio.Protocol):
         self.server.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.closing:
+        if self.closing or self.garbled:
             return
         self.partial = True
         try:
@@ -73,7 +74,7 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(400, "bad_request", "protocol upgrades are not supported")
         except httptools.HttpParserError as error:
             self._refuse(400, "bad_request", f"the request is not HTTP/1.1: {error}")
-        if self.partial and not self.closing:
+        if self.partial and not self.closing and not self.garbled:
             if not self.partial_since:
                 self.partial_since = monotonic()
             if not self.head_done:
@@ -83,7 +84,9 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self.half_closed = True
-        return not self.closing and self.current is not None  # True keeps the connection open for the answer
+        return not self.closing and (
+            self.current is not None or bool(self.waiting)
+        )  # True keeps the connection open for the answer
 
     def pause_writing(self) -> None:
         self.transport.pause_reading()
@@ -131,8 +134,7 @@ class HttpConnection(asyncio.Protocol):
         if self.closing:
             return
         body = self.body if isinstance(self.body, bytes) else b"".join(self.body)
-        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
-        call = Call(self, self.parser.get_method(), self.url, self.headers, body, keep_alive)
+        call = Call(self, self.parser.get_method(), self.url, self.headers, body, self.parser.should_keep_alive())
         self._reset()
         if self.current is None and not self.waiting:
             self.current = call
@@ -150,7 +152,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if call.method == b"HEAD":
             answer = answer[: answer.index(b"\r\n\r\n") + 4]
-        if not call.keep_alive or (self.half_closed and not self.waiting):
+        if not call.keep_alive or ((self.half_closed or self.garbled) and not self.waiting):
             self._close_after(answer)
             return
         self.transport.write(answer)
@@ -182,9 +184,8 @@ class HttpConnection(asyncio.Protocol):
             self.server.receive(call)
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        if self.current is not None:  # an earlier answer must come first and would be mixed up with this one
-            self.closing = True
-            self.transport.abort()
+        if self.current is not None or self.waiting:  # answers of earlier requests come first, then the end
+            self.garbled = True
         else:
             self._close_after(error_answer(status, code, message))
 

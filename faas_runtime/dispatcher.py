@@ -69,13 +69,17 @@ class Dispatcher:
             except CallError as error:
                 call.connection.respond(call, error_answer(error.status, error.code, error.message))
 
+    def reply(self, call: Call, answer: bytes) -> None:
+        """The caller's answer is there; only the first one counts."""
+        if not call.answered:
+            call.answered = True
+            call.connection.respond(call, answer)
+
     def finish(self, call: Call, answer: bytes) -> None:
         """A handler has ended."""
         running = self._running
         running.discard(call)
-        if not call.answered:
-            call.answered = True
-            call.connection.respond(call, answer)
+        self.reply(call, answer)
         if not running:
             self.idle.set()
 
@@ -122,7 +126,8 @@ class Dispatcher:
         if self._timer is not None:
             self._timer.cancel()
         self._next_check = when
-        self._timer = self._loop.call_later(max(0.0, when - now), self._check_deadlines)
+        # Timers have a resolution of 1 ms; a moment early would only mean another round.
+        self._timer = self._loop.call_later(max(0.0, when - now) + 0.001, self._check_deadlines)
 
     def _check_deadlines(self) -> None:
         """One timer for all calls: it fires at the earliest deadline known when it was set, so rarely at all."""
@@ -136,14 +141,13 @@ class Dispatcher:
             self.idle.set()
 
     def _time_out(self, call: Call, now: float) -> None:
-        if call.answered or call.cancel is None:  # a thread, or a task that has ignored its cancellation
+        if call.cancel is None or call.expired:  # a thread, or a task that has ignored its cancellation
             self._running.discard(call)
             self._on_stuck()
-        if not call.answered:
-            call.answered = True
-            milliseconds = round((call.deadline - call.started) * 1000)
-            message = f"the handler did not finish within {milliseconds} ms"
-            call.connection.respond(call, error_answer(504, "handler_timeout", message))
-            if call.cancel is not None:
-                call.deadline = now + CANCEL_GRACE
-                call.cancel()
+        else:
+            call.expired = True
+            call.cancel()
+        milliseconds = round((call.deadline - call.started) * 1000)
+        message = f"the handler did not finish within {milliseconds} ms"
+        self.reply(call, error_answer(504, "handler_timeout", message))
+        call.deadline = now + CANCEL_GRACE

@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import gc
 import os
-import random
 import select
 import signal
 import socket
@@ -26,7 +25,10 @@ from typing import NoReturn
 
 import msgspec
 
-from faas_runtime import parent
+from faas_runtime import archive, pod
+
+# Loaded here once for all children, together with all that they import. Never anything of a function's.
+PRELOADED = (archive, pod)
 
 _LONGEST_REQUEST = 1024 * 1024
 _OWNER_PATIENCE = 10.0
@@ -163,7 +165,6 @@ class ForkServer:
                 file.write(str(request.oom_score_adj))
         os.environ.clear()
         os.environ.update(request.env)
-        random.seed()
         raise Child
 
     def _report_exits(self) -> None:
@@ -202,7 +203,7 @@ def main() -> int:
     else:
         return 0
     gc.collect()
-    return parent.main()
+    return pod.main()
 
 
 def _listen(path: str) -> socket.socket:

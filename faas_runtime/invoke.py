@@ -69,8 +69,8 @@ def compile_async(handler: Handler, function: Function) -> Callable[[Call], Awai
             return write(result, call.started)
         except CallError as error:
             return error_answer(error.status, error.code, error.message)
-        except BaseException as error:  # as above; the caller of a cancelled call has its answer already
-            return b"" if call.answered else _failed(error, call)
+        except BaseException as error:  # as above; a cancelled call has had its answer
+            return b"" if call.expired else _failed(error, call)
 
     return run
 

@@ -6,63 +6,28 @@ It is single-threaded and runs no event loop, so that a fork is safe at any mome
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from faas_runtime.errors import StartupError
 from faas_runtime.heartbeat import Heartbeat
-from faas_runtime.limits import BACKLOG, LINGER, STALL_GRACE, START_CRASH_LIMIT, TICK
-from faas_runtime.settings import Settings, read_settings
-from faas_runtime.worker import run_worker
+from faas_runtime.limits import LINGER, STALL_GRACE, START_CRASH_LIMIT, TICK
+from faas_runtime.settings import Settings
+from faas_runtime.worker import LONGEST_MESSAGE, run_worker
 
 _DRAIN_MARGIN = 3.0
-
-
-def main() -> int:
-    """Serve the function that the environment describes; the exit code of the Pod."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    try:
-        settings = read_settings(os.environ)
-        listener = _listen(settings)
-    except StartupError as error:
-        return give_up(error.reason)
-    workspace = Path(tempfile.mkdtemp(prefix="faas-"))
-    try:
-        return Parent(settings, listener, workspace).run()
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
-
-
-def give_up(reason: str) -> int:
-    """Say why the Pod cannot run: the last line of the log, and the container's termination message."""
-    line = f"faas: cannot start: {reason}"
-    print(line, file=sys.stderr, flush=True)
-    path = os.environ.get("TERMINATION_LOG") or "/dev/termination-log"
-    if os.environ.get("TERMINATION_LOG") or os.access(path, os.W_OK):
-        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8", errors="replace") as file:
-            file.write(line[:4000])  # the kubelet reads the last 4,096 bytes
-    return 1
-
-
-def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        raise StartupError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
-    return listener
+_SHORT_LIFE = 1.0
+_SHORT_LIVES_AT_ONCE = 5  # that many workers may die young, one after another, before the next has to wait
+_LONGEST_PAUSE = 5.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None)
 
 
 class WorkerProcess:
@@ -78,10 +43,25 @@ class WorkerProcess:
         self.fatal: str | None = None
         self.silent_since = 0.0
 
-    def tell(self, message: bytes) -> None:
-        """Send a command; a worker that is gone is noticed by its exit."""
-        with contextlib.suppress(OSError):
-            self.channel.send(message)
+    def is_stuck(self, now: float, timeout: float) -> bool:
+        """Whether the loop has been silent past the end of all its calls.
+
+        Only silence that the parent was awake to see counts: a Pod that was stopped as a whole is not stuck.
+        """
+        beat = self.heartbeat
+        if not self.ready or now - beat.last <= TICK + STALL_GRACE:
+            self.silent_since = 0.0
+            return False
+        self.silent_since = self.silent_since or now
+        patience = (beat.last_deadline or beat.last + timeout) + STALL_GRACE
+        return now - self.silent_since >= TICK and now > patience
+
+    def drain(self) -> None:
+        """Ask it to finish; one that serves nothing yet has nothing to finish."""
+        if not self.ready:
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):  # it is gone already, as its exit will tell
+            self.channel.send(b"drain")
 
 
 class Parent:
@@ -94,24 +74,31 @@ class Parent:
         self.workers: dict[int, WorkerProcess] = {}
         self.poll = select.poll()
         self.draining = False
-        self.start_crashes = 0
-        self.fatal: str | None = None
         self.kill_at = 0.0
+        self.fork_at = 0.0
+        self.start_crashes = 0
+        self.short_lives = 0
+        self.fatal: str | None = None
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def run(self) -> int:
-        """Until the last worker has gone; the exit code."""
+    def run(self) -> str | None:
+        """Until the last worker has gone; why the function cannot be served, or None after a drain."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler makes the wake-up pipe hear of it
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         self.poll.register(self.wake_read, select.POLLIN)
         self._fork()
-        while self.workers:
+        while self.workers or self.fork_at:
             self._wait()
             self._reap()
-            self._check_heartbeats(time.monotonic())
-        return 0 if self.fatal is None else give_up(self.fatal)
+            now = time.monotonic()
+            if self.draining:
+                self._drain(now)
+            elif self.fork_at and now >= self.fork_at:
+                self._fork()
+            self._kill_stuck(now)
+        return self.fatal
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self.draining = True
@@ -122,36 +109,32 @@ class Parent:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake_read, 4096)
             else:
-                self._hear(descriptor)
-        if self.draining and not self.kill_at:
-            self.kill_at = time.monotonic() + self.settings.timeout + LINGER + _DRAIN_MARGIN
-            for worker in self.workers.values():
-                worker.tell(b"drain\n")
+                self._hear(next(w for w in self.workers.values() if w.channel.fileno() == descriptor))
 
-    def _hear(self, descriptor: int) -> None:
-        worker = next(worker for worker in self.workers.values() if worker.channel.fileno() == descriptor)
+    def _hear(self, worker: WorkerProcess) -> bool:
+        """Take one message of a worker; False when there is none (any more)."""
         try:
-            text = worker.channel.recv(65536).decode(errors="replace")
+            message = worker.channel.recv(LONGEST_MESSAGE + 1).decode(errors="replace")
+        except BlockingIOError:
+            return False
         except OSError:
-            text = ""
-        if not text:
-            self.poll.unregister(descriptor)
-        for line in text.splitlines():
-            if line == "ready":
-                worker.ready = True
-                self.start_crashes = 0
-                if self.draining:
-                    worker.tell(b"drain\n")
-            elif line == "replace":
-                self._replace(worker, "a handler outran its timeout")
-            elif line.startswith("fatal "):
-                worker.fatal = line.removeprefix("fatal ")
-
-    def _replace(self, worker: WorkerProcess, reason: str) -> None:
-        if not worker.replaced and not self.draining:
+            message = ""
+        if not message:
+            with contextlib.suppress(KeyError):
+                self.poll.unregister(worker.channel.fileno())
+            return False
+        if message == "ready":
+            worker.ready = True
+            self.start_crashes = 0
+            if self.draining:
+                worker.drain()
+        elif message == "replace" and not self.draining:
             worker.replaced = True
-            self._log(f"{reason}; worker {worker.pid} is replaced")
+            self._log(f"a handler outran its timeout; worker {worker.pid} is replaced")
             self._fork()
+        elif message.startswith("fatal "):
+            worker.fatal = message.removeprefix("fatal ")
+        return True
 
     def _reap(self) -> None:
         while True:
@@ -161,88 +144,89 @@ class Parent:
                 return
             if pid == 0:
                 return
-            worker = self.workers.get(pid)
+            worker = self.workers.pop(pid, None)
             if worker is not None:  # else an orphan of the function's: the first process of a container inherits them
-                self._hear_last_words(worker)
-                del self.workers[pid]
+                while self._hear(worker):
+                    pass
+                with contextlib.suppress(KeyError):
+                    self.poll.unregister(worker.channel.fileno())
+                worker.channel.close()
+                worker.heartbeat.close()
                 self._after_exit(worker, os.waitstatus_to_exitcode(status))
-
-    def _hear_last_words(self, worker: WorkerProcess) -> None:
-        descriptor = worker.channel.fileno()
-        with contextlib.suppress(OSError, KeyError):
-            worker.channel.setblocking(False)
-            self._hear(descriptor)
-            self.poll.unregister(descriptor)
-        worker.channel.close()
-        worker.heartbeat.close()
 
     def _after_exit(self, worker: WorkerProcess, code: int) -> None:
         if worker.fatal is not None:
             self.fatal = worker.fatal
             self.draining = True
-        elif not self.draining and not worker.replaced:
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-            if not worker.ready:
-                self.start_crashes += 1
-                if self.start_crashes >= START_CRASH_LIMIT:
-                    self.fatal = f"the function's process {how} while starting, {self.start_crashes} times"
-                    self.draining = True
-                    return
+        if self.draining or worker.replaced:
+            return
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        if not worker.ready:
+            self.start_crashes += 1
+            if self.start_crashes >= START_CRASH_LIMIT:
+                self.fatal = f"the function's process {how} while starting, {self.start_crashes} times"
+                self.draining = True
+                return
+        self.short_lives = self.short_lives + 1 if time.monotonic() - worker.started < _SHORT_LIFE else 0
+        if self.short_lives <= _SHORT_LIVES_AT_ONCE:
             self._log(f"worker {worker.pid} {how}; a new one is started")
             self._fork()
+        else:
+            pause = min(0.25 * 2 ** (self.short_lives - _SHORT_LIVES_AT_ONCE), _LONGEST_PAUSE)
+            self._log(f"worker {worker.pid} {how}, as did those before; a new one is started in {pause:g} s")
+            self.fork_at = time.monotonic() + pause
 
-    def _check_heartbeats(self, now: float) -> None:
-        for worker in list(self.workers.values()):
-            if self.kill_at and now > self.kill_at:
+    def _drain(self, now: float) -> None:
+        if not self.kill_at:
+            self.kill_at = now + self.settings.timeout + LINGER + _DRAIN_MARGIN
+            self.fork_at = 0.0
+            for worker in self.workers.values():
+                worker.drain()
+        elif now > self.kill_at:
+            for worker in self.workers.values():
                 os.kill(worker.pid, signal.SIGKILL)
-            if not worker.ready or worker.fatal is not None:
-                continue
-            beat = worker.heartbeat
-            silent = now - beat.last > TICK + STALL_GRACE
-            # Only silence that this process was awake to see counts: a Pod that was stopped as a whole is not stuck.
-            if not silent:
-                worker.silent_since = 0.0
-            elif not worker.silent_since:
-                worker.silent_since = now
-            elif now - worker.silent_since >= TICK and now > self._patience(beat):
-                self._log(f"worker {worker.pid} does not answer and is over its calls' timeout; it is killed")
-                os.kill(worker.pid, signal.SIGKILL)
-                worker.ready = False
 
-    def _patience(self, beat: Heartbeat) -> float:
-        """Until when a silent worker may still be at work on its calls."""
-        return (beat.last_deadline or beat.last + self.settings.timeout) + STALL_GRACE
+    def _kill_stuck(self, now: float) -> None:
+        for worker in self.workers.values():
+            if worker.is_stuck(now, self.settings.timeout):
+                self._log(f"worker {worker.pid} holds its process past its calls' timeout; it is killed")
+                os.kill(worker.pid, signal.SIGKILL)
 
     def _fork(self) -> None:
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
         heartbeat = Heartbeat()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self.fork_at = 0.0
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(ours, theirs, heartbeat)
+            self._become_worker(parent, ours, theirs, heartbeat)
         theirs.close()
         self.workers[pid] = WorkerProcess(pid, ours, heartbeat)
         self.poll.register(ours.fileno(), select.POLLIN)
 
-    def _become_worker(self, ours: socket.socket, theirs: socket.socket, heartbeat: Heartbeat) -> NoReturn:
+    def _become_worker(self, parent: int, ours: socket.socket, theirs: socket.socket, heartbeat: Heartbeat) -> NoReturn:
         code = 1
         try:
+            # A killed parent takes its worker along, whatever that is busy with, as the end of a container would.
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(code)
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            for number in (signal.SIGTERM, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, _ignored)
+            signal.signal(signal.SIGINT, _ignore)
+            for worker in self.workers.values():
+                worker.channel.close()
             ours.close()
             os.close(self.wake_read)
             os.close(self.wake_write)
-            for worker in self.workers.values():
-                worker.channel.close()
             run_worker(self.settings, self.listener, theirs, heartbeat, self.workspace)
             code = 0
         except BaseException:  # nothing of the worker may run on in the parent's frames
             sys.excepthook(*sys.exc_info())
         finally:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):  # a stream that the function has closed
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
@@ -251,5 +235,6 @@ class Parent:
         print(f"faas: {self.settings.title}: {text}", file=sys.stderr, flush=True)
 
 
-def _ignored(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C reaches the whole process group; the parent decides what it means."""
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C in a terminal reaches the whole process group; the parent decides what it means. (A handler instead of
+    SIG_IGN, which programs started by the function would inherit.)"""

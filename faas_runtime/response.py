@@ -47,10 +47,7 @@ class Response:
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f"status must be a whole number from 200 to 599, but is {status!r}")
         for name, value in (headers or {}).items():
-            if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-                raise ValueError(f"{name!r} is no HTTP header name")
-            if not isinstance(value, str) or not _VALUE.fullmatch(value):
-                raise ValueError(f"header {name} cannot have the value {value!r}")
+            check_header(name, value)
         if content_type is not None and not _VALUE.fullmatch(content_type):
             raise ValueError(f"{content_type!r} is no content type")
         self.body = body
@@ -62,6 +59,14 @@ class Response:
         return f"Response(status={self.status}, content_type={self.content_type!r})"
 
 
+def check_header(name: object, value: object) -> None:
+    """Raises ValueError for a name or value that HTTP cannot carry (RFC 9110 §5); a line break above all."""
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no HTTP header name")
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        raise ValueError(f"header {name} cannot have the value {value!r}")
+
+
 def json_answer(body: bytes, started: float) -> bytes:
     """The 200 answer of a JSON result: the hot path."""
     if len(body) > MAX_RESULT:
@@ -70,9 +75,15 @@ def json_answer(body: bytes, started: float) -> bytes:
 
 
 def answer(
-    status: int, content_type: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, started: float
+    status: int,
+    content_type: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+    started: float,
+    length: int | None = None,
 ) -> bytes:
-    """A whole answer with ``Faas-Duration``. Raises CallError result_too_large."""
+    """A whole answer with ``Faas-Duration``. ``length`` is told instead of the body's. Raises CallError
+    result_too_large."""
     lines = b"".join(
         b"%b: %b\r\n" % pair
         for pair in headers
@@ -83,7 +94,7 @@ def answer(
     if content_type:
         lines = b"Content-Type: %b\r\n%b" % (content_type.encode("latin-1"), lines)
     if status not in _BODILESS:
-        lines += b"Content-Length: %d\r\n" % len(body)
+        lines += b"Content-Length: %d\r\n" % (len(body) if length is None else length)
     else:
         body = b""
     duration = (monotonic() - started) * 1000

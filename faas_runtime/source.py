@@ -31,7 +31,7 @@ def place_source(settings: Settings, workspace: Path) -> Source:
     if settings.inline is not None:
         return Source(_write_inline(settings.inline, workspace / "code"))
     if settings.archive is not None:
-        from faas_runtime.archive import install_archive
+        from faas_runtime.archive import install_archive  # few functions need what it imports
 
         root = install_archive(settings.archive, Path(settings.cache_dir) if settings.cache_dir else workspace)
         packages = root / "packages"
@@ -58,9 +58,9 @@ def activate(source: Source) -> None:
         site.addsitedir(str(source.packages))  # appends; reads .pth files as a site-packages folder needs
         added = [entry for entry in sys.path if entry not in rest and entry != str(source.code)]
         sys.path[:] = [str(source.code), *added, *rest]
-    for name in PRIVATE:
-        if any(_provides(folder, name) for folder in (source.code, source.packages) if folder is not None):
-            _forget(name)
+    provided = _names(source.code) | (_names(source.packages) if source.packages is not None else set())
+    for name in provided.intersection(PRIVATE):
+        _forget(name)
     importlib.invalidate_caches()
     os.chdir(source.code)
 
@@ -83,15 +83,20 @@ def _write_inline(files: dict[str, str], code: Path) -> Path:
 
 
 def _warn_of_hidden_modules(code: Path) -> None:
-    """A file named like a loaded standard module would be silently ignored; say so."""
-    for path in sorted(code.iterdir()):
-        name = path.name.removesuffix(".py")
-        if name == "faas_runtime" or (name in sys.stdlib_module_names and _provides(code, name)):
-            print(f"faas: {path.name} has the name of a module of Python or of the runtime; rename it", file=sys.stderr)
+    """A module named like a standard one may be silently passed over; say so."""
+    for name in sorted(_names(code) & (sys.stdlib_module_names | {"faas_runtime"})):
+        print(f"faas: the function's {name!r} has the name of a module of Python or of the runtime", file=sys.stderr)
 
 
-def _provides(folder: Path, name: str) -> bool:
-    return (folder / name).is_dir() or (folder / f"{name}.py").is_file() or any(folder.glob(f"{name}.*.so"))
+def _names(folder: Path) -> set[str]:
+    """The modules and packages at the top of a folder."""
+    names = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stem, _, suffix = entry.name.partition(".")
+            if suffix == "py" or (suffix.endswith("so") and suffix) or (not suffix and entry.is_dir()):
+                names.add(stem)
+    return names
 
 
 def _forget(name: str) -> None:

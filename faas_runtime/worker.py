@@ -3,52 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import gc
 import os
 import socket
-import sys
 from pathlib import Path
 from time import monotonic
 
 import uvloop
 
+from faas_runtime.asgi import Lifespan, compile_asgi
 from faas_runtime.call import Call
 from faas_runtime.connection import HttpConnection
 from faas_runtime.context import Function
-from faas_runtime.dispatcher import Dispatcher
+from faas_runtime.dispatcher import Dispatcher, Runner
 from faas_runtime.errors import StartupError
 from faas_runtime.heartbeat import Heartbeat
 from faas_runtime.invoke import Handler, compile_async, compile_sync
-from faas_runtime.limits import LINGER, MAX_CONNECTIONS, TICK
+from faas_runtime.limits import BACKLOG, LINGER, MAX_CONNECTIONS, TICK
 from faas_runtime.loader import load_handler
 from faas_runtime.runners import TaskRunner, ThreadRunner
 from faas_runtime.settings import Settings, hide_platform_variables
 from faas_runtime.source import activate, place_source
 
+LONGEST_MESSAGE = 4096
+
 
 def run_worker(
     settings: Settings, listener: socket.socket, channel: socket.socket, heartbeat: Heartbeat, workspace: Path
 ) -> None:
-    """Load, serve until told to end, leave. Never returns to a caller that has anything left to do.
+    """Load the function and serve it until told to end.
 
-    Messages to the parent, one a line: ``ready``, ``replace`` (a handler is stuck), ``fatal REASON``. From the parent:
-    ``drain``; the end of the channel means that the parent is gone.
+    Messages to the parent: ``ready``, ``replace`` (a handler is stuck), ``fatal REASON``. From the parent: ``drain``;
+    the end of the channel means that the parent is gone.
     """
     try:
         source = place_source(settings, workspace)
         hide_platform_variables(os.environ)
         activate(source)
         handler = load_handler(settings.handler)
+        gc.collect()
+        gc.freeze()  # what the import made is there to stay: no collection needs to look at it again
+        _serve(settings, handler, listener, channel, heartbeat)
     except StartupError as error:
-        channel.sendall(f"fatal {error.reason}\n".encode())
+        channel.send(f"fatal {error.reason}".encode()[:LONGEST_MESSAGE])
         return
-    gc.collect()
-    gc.freeze()  # what the import made is there to stay: no collection needs to look at it again
-    loop = uvloop.new_event_loop()
+    atexit._run_exitfuncs()  # what the function has registered; the interpreter's own end would wait for its threads
+
+
+def _serve(
+    settings: Settings, handler: Handler, listener: socket.socket, channel: socket.socket, heartbeat: Heartbeat
+) -> None:
+    loop = uvloop.new_event_loop()  # made after the fork: a loop's descriptors must not be shared
     asyncio.set_event_loop(loop)
-    worker = Worker(loop, settings, handler, listener, channel, heartbeat)
-    serving = loop.create_task(worker.serve())
+    serving = loop.create_task(Worker(loop, settings, handler, listener, channel, heartbeat).serve())
     while not serving.done():
         with contextlib.suppress(SystemExit):  # a task of the author's that calls sys.exit ends itself alone
             loop.run_until_complete(serving)
@@ -75,27 +84,41 @@ class Worker:
         self._all_closed.set()
         self._ending = asyncio.Event()
         self._retiring = False
+        is_asgi = handler.kind == "asgi"
+        self._lifespan = Lifespan(handler.target) if is_asgi else None
         self._dispatcher = Dispatcher(
-            loop, settings.concurrency, settings.timeout, handler.kind == "asgi", heartbeat, self._retire
+            loop, settings.concurrency, settings.timeout, is_asgi, heartbeat, on_stuck=self._retire
         )
+        self._dispatcher.runner = self._runner(settings, handler)
+
+    def _runner(self, settings: Settings, handler: Handler) -> Runner:
         function = Function(settings.namespace, settings.function, settings.revision)
         finish = self._dispatcher.finish
         if handler.kind == "sync":
-            self._dispatcher.runner = ThreadRunner(loop, compile_sync(handler, function), finish, settings.concurrency)
-        else:
-            self._dispatcher.runner = TaskRunner(loop, compile_async(handler, function), finish)
+            return ThreadRunner(self._loop, compile_sync(handler, function), finish, settings.concurrency)
+        if self._lifespan is None:
+            return TaskRunner(self._loop, compile_async(handler, function), finish)
+        host, port = self._listener.getsockname()[:2]
+        run = compile_asgi(handler.target, self._lifespan.state, self._dispatcher.reply, (host, port))
+        return TaskRunner(self._loop, run, finish)
 
     async def serve(self) -> None:
-        """Accept and answer until drained or retired."""
-        self._dispatcher.beat()
+        """Accept and answer until drained or retired. Raises StartupError when the application cannot start."""
+        if self._lifespan is not None:
+            await self._lifespan.start()
         self._loop.add_reader(self._channel.fileno(), self._on_parent)
-        server = await self._loop.create_server(lambda: HttpConnection(self, self._loop), sock=self._listener)
+        server = await self._loop.create_server(
+            lambda: HttpConnection(self, self._loop), sock=self._listener, backlog=BACKLOG
+        )
         ticking = self._loop.create_task(self._tick())
-        self._tell(b"ready\n")
+        self._channel.send(b"ready")
         await self._ending.wait()
         if self._retiring:
             server.close()  # the next worker accepts from here on
         await self._dispatcher.idle.wait()  # bounded: every call is answered by its deadline
+        if self._lifespan is not None:
+            await self._lifespan.stop()
+        # While the last clients are told, new ones are still accepted and told the same, so that none is reset.
         for connection in list(self._connections):
             connection.say_goodbye()
         with contextlib.suppress(TimeoutError):
@@ -103,8 +126,6 @@ class Worker:
                 await self._all_closed.wait()
         server.close()
         ticking.cancel()
-        sys.stdout.flush()
-        sys.stderr.flush()
 
     # --- what connections ask for ---
 
@@ -135,8 +156,7 @@ class Worker:
             await asyncio.sleep(TICK)
 
     def _on_parent(self) -> None:
-        command = self._channel.recv(64)
-        if not command:
+        if not self._channel.recv(64):
             os._exit(1)  # the parent was killed: its Pod is gone, and the address must be free for the next one
         self._end()
 
@@ -144,12 +164,9 @@ class Worker:
         """A handler cannot be stopped: a fresh process takes over, this one ends with its neighbours' calls."""
         if not self._retiring:
             self._retiring = True
-            self._tell(b"replace\n")
+            self._channel.send(b"replace")
             self._end()
 
     def _end(self) -> None:
         self._dispatcher.draining = True
         self._ending.set()
-
-    def _tell(self, message: bytes) -> None:
-        self._channel.send(message)

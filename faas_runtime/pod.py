@@ -1,0 +1,73 @@
+"""The Pod's entry point: environment in, exit code out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from faas_runtime.errors import StartupError
+from faas_runtime.limits import BACKLOG
+from faas_runtime.parent import Parent
+from faas_runtime.settings import Settings, read_settings
+
+_DEFAULT_TERMINATION_LOG = "/dev/termination-log"
+_TERMINATION_LOG_LIMIT = 4000  # the kubelet shows the last 4,096 bytes
+
+
+def main() -> int:
+    """Serve the function that the environment describes, until SIGTERM; the exit code of the Pod."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    termination_log = os.environ.get("TERMINATION_LOG")  # read before user code can change it
+    workspace = None
+    try:
+        settings = read_settings(os.environ)
+        listener = _listen(settings)
+        workspace = _make_workspace()
+        fatal = Parent(settings, listener, workspace).run()
+    except StartupError as error:
+        fatal = error.reason
+    finally:
+        if workspace is not None:
+            shutil.rmtree(workspace, ignore_errors=True)
+    return 0 if fatal is None else _give_up(fatal, termination_log)
+
+
+def _give_up(reason: str, termination_log: str | None) -> int:
+    """Say why the Pod cannot run: the last line of the log, and the container's termination message."""
+    line = f"faas: cannot start: {reason}"
+    print(line, file=sys.stderr, flush=True)
+    path = termination_log or _DEFAULT_TERMINATION_LOG
+    if termination_log or os.access(path, os.W_OK):
+        # The log has the reason already; a termination log that cannot be written takes nothing away.
+        with contextlib.suppress(OSError), open(path, "wb") as file:
+            file.write(reason.encode("utf-8", "replace")[:_TERMINATION_LOG_LIMIT])
+    return 1
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartupError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    return listener
+
+
+def _make_workspace() -> Path:
+    """A folder of the Pod's own. (tempfile would first prove the folder with a file, which a start has no time for.)"""
+    parent = os.environ.get("TMPDIR") or "/tmp"
+    path = Path(parent, f"faas-{os.getpid()}-{os.urandom(4).hex()}")
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise StartupError(f"TMPDIR {parent} cannot be written: {error.strerror}") from None
+    return path
