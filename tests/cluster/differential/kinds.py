@@ -25,6 +25,7 @@ class Kind:
     invalid: Sequence[Edit] = ()  # edits that make a new object unacceptable
     immutable: Sequence[Edit] = ()  # edits that an update may not make
     field_selectors: Sequence[str] = field(default=("metadata.name=a0",))
+    base: Object | None = None  # what the edits above are made on, where `body` may lack their fields
     status: Object | None = None  # a patch of the status subresource
     scale: bool = False
     namespaced: bool = True
