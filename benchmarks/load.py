@@ -61,10 +61,10 @@ async def run(url: str, connections: int, seconds: float) -> dict[str, object]:
     latencies: list[float] = []
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    end = began + seconds
     made = [
-        await loop.create_connection(
-            lambda: Connection(request, began + seconds, latencies), parts.hostname, parts.port
-        )
+        await loop.create_connection(lambda: Connection(request, end, latencies), host, port)
         for _ in range(connections)
     ]
     await asyncio.wait_for(asyncio.gather(*(protocol.done for _, protocol in made)), seconds + 30)

@@ -23,8 +23,12 @@ def up(
     directory: Annotated[
         Path | None, typer.Option("--dir", help="The platform's directory (FAAS_DIR, ~/.faas).")
     ] = None,
-    gateway_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for HTTP; 0 takes a free one.")] = 8080,
-    nats_port: Annotated[int, typer.Option(min=0, max=65535, help="Port for NATS; 0 takes a free one.")] = 4222,
+    gateway_port: Annotated[
+        int, typer.Option(envvar="FAAS_GATEWAY_PORT", min=0, max=65535, help="Port for HTTP; 0: a free one.")
+    ] = 8080,
+    nats_port: Annotated[
+        int, typer.Option(envvar="FAAS_NATS_PORT", min=0, max=65535, help="Port for NATS; 0: a free one.")
+    ] = 4222,
 ) -> None:
     """Start the platform on this machine: NATS, a Kubernetes API, the services."""
     from cli.local import layout, lifecycle

@@ -51,12 +51,17 @@ def render(
 ) -> str:
     """The configuration file's text.
 
-    ``passwords`` has one for each of SERVICES and one ``caller@<tenant>`` for each tenant; ``tenants`` maps the name of
+    ``passwords`` has one for each of SERVICES and one ``caller-<tenant>`` for each tenant; ``tenants`` maps the name of
     an account to its namespaces, ``["*"]`` meaning all. ``sync_always``: JetStream syncs to disk before it
     acknowledges, which a single server needs so that nothing acknowledged is lost with the machine.
     """
     accounts = {"PLATFORM": _platform(passwords)}
-    accounts.update({name: _tenant(passwords[f"caller@{name}"], namespaces) for name, namespaces in tenants.items()})
+    accounts.update(
+        {
+            name: _tenant(f"caller-{name}", passwords[f"caller-{name}"], namespaces)
+            for name, namespaces in tenants.items()
+        }
+    )
     document = {
         "listen": listen,
         "max_payload": MAX_PAYLOAD,
@@ -85,17 +90,19 @@ def _platform(passwords: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _tenant(password: str, namespaces: Sequence[str]) -> dict[str, object]:
+def _tenant(user: str, password: str, namespaces: Sequence[str]) -> dict[str, object]:
     invoke = [f"faas.invoke.{namespace}.*" for namespace in namespaces]
     events = [f"faas.event.{namespace}.>" for namespace in namespaces]
     if "*" in namespaces:
         invoke, events = ["faas.invoke.*.*"], ["faas.event.>"]
+    # The imports alone draw the line between namespaces: a request outside is "no responders" at once, where a refused
+    # publish would leave its caller waiting, and one subscription to all events gets those of the tenant.
     return {
         "users": [
             {
-                "user": "caller",
+                "user": user,
                 "password": password,
-                "permissions": {"publish": invoke, "subscribe": [*events, "_INBOX.>"]},
+                "permissions": {"publish": ["faas.invoke.*.*"], "subscribe": ["faas.event.>", "_INBOX.>"]},
             }
         ],
         "imports": [

@@ -32,13 +32,13 @@ class Bus:
         return f"nats://127.0.0.1:{self.port}"
 
     def user_url(self, user: str) -> str:
-        """The address with the credentials of a service's user, or of ``caller@<tenant>``."""
-        return f"nats://{user.partition('@')[0]}:{self.passwords[user]}@127.0.0.1:{self.port}"
+        """The address with the credentials of a service's user, or of ``caller-<tenant>``."""
+        return f"nats://{user}:{self.passwords[user]}@127.0.0.1:{self.port}"
 
     @property
     def caller_url(self) -> str:
         """The address for a plain client of the default tenant."""
-        return self.user_url("caller@default")
+        return self.user_url("caller-default")
 
     def environment(self, user: str) -> dict[str, str]:
         """The settings with which a service connects as ``user``."""
@@ -73,7 +73,7 @@ def running_bus(directory: Path, tenants: Mapping[str, Sequence[str]] = ALL_NAME
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    passwords = {name: secrets.token_urlsafe(18) for name in (*SERVICES, *(f"caller@{t}" for t in tenants))}
+    passwords = {name: secrets.token_urlsafe(18) for name in (*SERVICES, *(f"caller-{t}" for t in tenants))}
     config = render(
         listen=f"127.0.0.1:{port}",
         store_dir=str(directory / "js"),

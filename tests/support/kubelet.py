@@ -1,0 +1,130 @@
+"""A real kubelet process (and the Pods that tests give it), beside a real API server."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from cli.local import pki
+from tests.support.apiserver import ApiServer
+
+T = TypeVar("T")
+
+
+class Kubelet(msgspec.Struct):
+    """One kubelet of node `node-1`; its certificates are signed by the API server's CA."""
+
+    server: ApiServer
+    directory: Path
+    extra_args: tuple[str, ...] = ()
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def log_file(self) -> Path:
+        return self.directory.with_name("kubelet.log")
+
+    def start(self) -> None:
+        """Start the process; it registers its node by itself."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        certificate, key = self.directory.with_name("kubelet.crt"), self.directory.with_name("kubelet.key")
+        pki.write_key_pair(
+            pki.issue_server_certificate(self.server.authority, "node-1", ["127.0.0.1"]), certificate, key
+        )
+        command = [sys.executable, "-m", "cli.local.kubelet", "--kubeconfig", str(self.server.kubeconfig)]
+        command += ["--node-name", "node-1", "--dir", str(self.directory), "--tls-cert", str(certificate)]
+        command += ["--tls-key", str(key), "--client-ca", str(self.server.ca_file), *self.extra_args]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, timeout: float = 20.0) -> int:
+        """SIGTERM: it stops its Pods; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+
+@contextlib.contextmanager
+def running_kubelet(server: ApiServer, directory: Path, *extra_args: str) -> Iterator[Kubelet]:
+    """Yield a started kubelet; on leaving it and its Pods are stopped."""
+    kubelet = Kubelet(server, directory, extra_args)
+    kubelet.start()
+    try:
+        yield kubelet
+    finally:
+        if kubelet.process is not None and kubelet.process.poll() is None:
+            try:
+                kubelet.stop()
+            except subprocess.TimeoutExpired:
+                kubelet.kill()
+        kill_leftovers(directory)
+
+
+def processes_of(directory: Path) -> list[int]:
+    """Living processes of Pods whose home is under a kubelet's directory (by the HOME they were started with)."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if f"{directory}/pods/".encode() in (entry / "environ").read_bytes():
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                found += [int(entry.name)] if state not in "ZX" else []
+    return found
+
+
+def kill_leftovers(directory: Path) -> None:
+    """Processes that a killed kubelet left, so that a failing test leaves nothing behind."""
+    for pid in processes_of(directory):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def eventually(look: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+    """What `look` returns once it is true; AssertionError with its last answer when it never is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds} s; last seen: {found!r}")
+        time.sleep(0.01)
+
+
+def process_pod(name: str, script: str, **spec: Any) -> dict[str, Any]:
+    """A Pod that runs a Python script as a process; `container` in `spec` adds fields to its container."""
+    container = {
+        "name": "main",
+        "image": "localhost/faas-process:1",
+        "command": [sys.executable, "-S", "-u", "-c", script],
+        **spec.pop("container", {}),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "containers": [container],
+            "terminationGracePeriodSeconds": 5,
+            "automountServiceAccountToken": False,
+            **spec,
+        },
+    }
