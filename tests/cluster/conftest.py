@@ -43,10 +43,3 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     """A whole control plane, shared by all tests: use names of your own."""
     with running(ControlPlane(tmp_path_factory.mktemp("control-plane"))) as plane:
         yield plane
-
-
-@pytest.fixture(scope="session")
-def bare_apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A real API server alone, in which nothing happens that a test did not ask for."""
-    with running(ControlPlane(tmp_path_factory.mktemp("apiserver"), controllers=False)) as plane:
-        yield plane

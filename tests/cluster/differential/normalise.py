@@ -15,7 +15,8 @@ class Normaliser:
     def __init__(self, scope: str) -> None:
         """`scope`: objects of a list that are neither in this namespace nor named with it are somebody else's."""
         self._scope = scope
-        self._uids: dict[str, str] = {}
+        self._uids: dict[str, str] = {}  # uid -> its token, which counts the objects that had the name
+        self._holders: dict[str, int] = {}
         self._versions: dict[str, list[str]] = {}
         self._generated: dict[str, str] = {}
 
@@ -45,6 +46,7 @@ class Normaliser:
         if "generateName" in metadata:
             generated = self._generated[metadata["name"]] = f"{metadata['generateName']}…"
             metadata["name"] = generated
+        self._learn(metadata)
         if "resourceVersion" in metadata:
             metadata["resourceVersion"] = self._version(str(metadata.get("uid")), metadata["resourceVersion"])
         plain: Object = self._plain({**body, "metadata": metadata}, "")
@@ -55,7 +57,7 @@ class Normaliser:
         return {
             "kind": body.get("kind"),
             "apiVersion": body.get("apiVersion"),
-            "continues": "continue" in metadata,
+            "continues": bool(metadata.get("continue")),
             "remaining": metadata.get("remainingItemCount"),
             "hasVersion": "resourceVersion" in metadata,
             "items": [self.object(item) for item in body["items"] if self.mine(item)],
@@ -64,13 +66,13 @@ class Normaliser:
     def _status(self, body: Object) -> Object:
         details = dict(body.get("details", {}))
         details["name"] = self._generated.get(details.get("name", ""), details.get("name"))
-        causes = details.get("causes", [])
+        fields = {cause.get("field") for cause in details.get("causes", [])}
         return {
             "status": body.get("status"),
             "reason": body.get("reason"),
             "statusCode": body.get("code"),
             "details": {key: self._plain(details.get(key), key) for key in ("kind", "group", "name", "uid")},
-            "causes": sorted(f"{cause.get('reason')} {cause.get('field')}" for cause in causes),
+            "fields": sorted(str(each) for each in fields - {"<nil>"}),  # of rules left out after a first error
         }
 
     def _version(self, uid: str, version: str) -> str:
@@ -79,13 +81,19 @@ class Normaliser:
             seen.append(version)
         return f"version {seen.index(version) + 1}"
 
+    def _learn(self, metadata: Object) -> None:
+        uid, name = metadata.get("uid"), str(metadata.get("name"))
+        if uid and uid not in self._uids:
+            self._holders[name] = self._holders.get(name, 0) + 1
+            self._uids[uid] = f"uid {self._holders[name]} of {name}"
+
     def _plain(self, value: Any, key: str) -> Any:
         if isinstance(value, dict):
             return {name: self._plain(each, name) for name, each in value.items()}
         if isinstance(value, list):
             return [self._plain(each, key) for each in value]
         if key == "uid" and value:
-            return self._uids.setdefault(value, f"uid {len(self._uids) + 1}")
+            return self._uids.get(value, value)
         if isinstance(value, str) and TIME.match(value):
             return "a time"
         if isinstance(value, str) and ADDRESS.match(value):

@@ -49,12 +49,12 @@ def run(episode: Episode, steps: list[Step], real_api: Api, our_api: Api) -> lis
     real, ours = Side(real_api, episode), Side(our_api, episode)
     found: list[Difference] = []
     kind = episode.kind.name
-    apart: set[str] = set()  # names that exist on one server only, after a difference that was reported
+    apart: set[object] = set()  # names that exist on one server only, after a difference that was reported
     with ExitStack() as stack:
         watches = []
         for index, step in enumerate(steps):
             answers = [side.server.perform(step) for side in (real, ours)]
-            found += compare_answers(kind, step, [real, ours], answers, apart)
+            found += compare_answers(episode, step, [real, ours], answers, apart)
             if index == 0:
                 watches = [side.live(episode, stack) for side in (real, ours)]
         live = [side.until_last(events) for side, events in zip((real, ours), watches, strict=True)]
@@ -65,23 +65,30 @@ def run(episode: Episode, steps: list[Step], real_api: Api, our_api: Api) -> lis
 
 
 def compare_answers(
-    kind: str, step: Step, sides: list[Side], answers: list[Answer], apart: set[str]
+    episode: Episode, step: Step, sides: list[Side], answers: list[Answer], apart: set[object]
 ) -> list[Difference]:
-    names = {step.path.partition("?")[0].split("/")[-1], step.path.partition("?")[0].split("/")[-2]}
-    if apart & names:
+    name = subject_of(step, episode.collection)
+    if name in apart:
         return []
     shown = [side.normaliser.answer(answer) for side, answer in zip(sides, answers, strict=True)]
     if (answers[0].status < 300) != (answers[1].status < 300):
-        apart |= {str(name_of(each.body)) for each in answers} | (names if step.method != "POST" else set())
-        apart -= {"None"}
+        apart.add(name)
         shown = [{"code": each["code"], "reason": each.get("reason")} for each in shown]
     for each in shown:
         if "list" in each:
             each["list"]["items"] = [item for item in each["list"]["items"] if name_of(item) not in apart]
-    return differences(kind, step.what, *shown)
+    return differences(episode.kind.name, step.what, *shown)
 
 
-def compare_events(kind: str, what: str, sequences: list[list[Object]], apart: set[str]) -> list[Difference]:
+def subject_of(step: Step, collection: str) -> object:
+    """Returns the name of the object that the step is about, None for one about all."""
+    rest = step.path.removeprefix(collection).partition("?")[0]
+    if rest:
+        return rest.split("/")[1]
+    return name_of(step.body) if isinstance(step.body, dict) else None
+
+
+def compare_events(kind: str, what: str, sequences: list[list[Object]], apart: set[object]) -> list[Difference]:
     real, ours = ([event for event in each if name_of(event["object"]) not in apart] for each in sequences)
     order = [[f"{event['type']} {name_of(event['object'])}" for event in each] for each in (real, ours)]
     if order[0] != order[1]:
