@@ -1,8 +1,9 @@
 """Certificates of the one-machine platform and the kubeconfig that names them.
 
-Everything is generated on the machine and trusted by nobody else: one certificate authority (CA), server certificates for
-loopback addresses, client certificates for mutual TLS between the API server and the kubelet. Keys are ECDSA on P-256: made in under a
-millisecond, accepted by every TLS 1.3 client. Certificates carry the extensions of RFC 5280 that Python 3.13's strict checking asks for.
+Everything is generated on the machine and trusted by nobody else: one certificate authority (CA), server certificates
+for loopback addresses, client certificates for mutual TLS between the API server and the kubelet. Keys are ECDSA on
+P-256: made in under a millisecond, accepted by every TLS 1.3 client. Certificates carry the extensions of RFC 5280 that
+Python 3.13's strict checking asks for.
 """
 
 import base64
@@ -56,7 +57,9 @@ def issue_server_certificate(
 
 
 def issue_client_certificate(authority: KeyPair, common_name: str, organization: str | None = None) -> KeyPair:
-    """Issue a TLS client certificate; Kubernetes reads the user from the common name and the group from the organization."""
+    """Issue a TLS client certificate; Kubernetes reads the user from the common name and the group from the
+    organization.
+    """
     return _issue(authority, _subject(common_name, organization), ExtendedKeyUsageOID.CLIENT_AUTH, [])
 
 

@@ -1,4 +1,6 @@
-"""What a path names: `/api/v1/namespaces/default/pods/a/status` is a resource type, a namespace, a name and a subresource."""
+"""What a path names: `/api/v1/namespaces/default/pods/a/status` is a resource type, a namespace, a name and a
+subresource.
+"""
 
 import msgspec
 

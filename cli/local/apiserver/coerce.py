@@ -1,15 +1,16 @@
-"""Decoding of JSON into built-in types: what a typed server accepts, refuses and leaves out, in one walk over the object."""
+"""Decoding of JSON into built-in types: what a typed server accepts, refuses and leaves out, in one walk over the
+object.
+"""
 
 import re
 from typing import Any
 
 from cli.local.apiserver.errors import StatusError, bad_request
 from cli.local.apiserver.schema import Schema
+from cli.local.apiserver.validation import type_of
 
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
-_QUANTITY_RULE = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
+_QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _PLAIN = {"string": str, "boolean": bool}
 
 
@@ -98,7 +99,8 @@ def _quantity(value: Any) -> str:
 
 
 def _mismatch(value: Any, struct: str, go_path: str, schema: Schema) -> CoercionError:
-    found = "bool" if isinstance(value, bool) else {str: "string", dict: "object", list: "array"}.get(type(value), "number")
+    words = {"boolean": "bool", "integer": "number"}
+    found = words.get(type_of(value), type_of(value))
     if found == "number" and schema.type == "integer":
         found = f"number {value}"
     wanted = schema.go_type or {"boolean": "bool", "integer": schema.format}.get(schema.type, schema.type)

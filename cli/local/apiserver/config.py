@@ -25,7 +25,8 @@ class Config(msgspec.Struct, frozen=True):
 def parse(arguments: Sequence[str] | None = None) -> Config:
     """Read the command line; exits with usage (status 2) when it is wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m cli.local.apiserver", description="Kubernetes-API-compatible server of the one-machine platform."
+        prog="python -m cli.local.apiserver",
+        description="Kubernetes-API-compatible server of the one-machine platform.",
     )
     add = parser.add_argument
     add("--db", type=Path, required=True, metavar="FILE", help="SQLite database; made when it does not exist")
@@ -45,5 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
         parser.error(f"--history {given['history']}: must be at least 1")
     kubelet = [given["kubelet_ca"], given["kubelet_client_cert"], given["kubelet_client_key"]]
     if any(kubelet) and not all(kubelet):
-        parser.error("--kubelet-ca, --kubelet-client-cert and --kubelet-client-key belong together: give all three or none")
+        parser.error(
+            "--kubelet-ca, --kubelet-client-cert and --kubelet-client-key belong together: give all three or none"
+        )
     return Config(**given)

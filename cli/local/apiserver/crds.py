@@ -61,7 +61,11 @@ def _schema(version: Json) -> Schema:
         return ANY
     properties = dict(given.get("properties") or {})
     # Restrictions on metadata (its name, say) are validated; its fields themselves are known by ObjectMeta.
-    properties["metadata"] = {"type": "object", **properties.get("metadata", {}), "x-kubernetes-preserve-unknown-fields": True}
+    properties["metadata"] = {
+        "type": "object",
+        **properties.get("metadata", {}),
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
     for name in ("apiVersion", "kind"):
         properties.setdefault(name, {"type": "string"})
     return compile_schema(given | {"properties": properties})
@@ -168,7 +172,7 @@ def _validate(obj: Json, old: Json | None) -> list[FieldError]:
     given = spec.get("names", {})
     expected = f"{given.get('plural', '')}.{spec.get('group', '')}"
     if obj["metadata"].get("name") != expected:
-        detail = f'must be spec.names.plural+"."+spec.group'
+        detail = 'must be spec.names.plural+"."+spec.group'
         found.append(fielderrors.invalid_value("metadata.name", obj["metadata"].get("name", ""), detail))
     if not spec.get("group"):
         found.append(fielderrors.required("spec.group"))

@@ -8,6 +8,7 @@ import msgspec
 
 from cli.local.apiserver import errors, table
 from cli.local.apiserver.address import Address
+from cli.local.apiserver.columns import selector_text
 from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.http import Request, Response, json_response, warning_headers
 from cli.local.apiserver.metadata import check_version
@@ -44,7 +45,8 @@ class Handlers:
         if method in ("GET", "HEAD"):
             if not at.name:
                 if request.query.get("watch") in ("true", "1"):
-                    return await self.watch(request, at)
+                    await self.watch(request, at)
+                    return None
                 return self._list(request, at)
             return self._get(request, at)
         body = await request.read_body()
@@ -104,7 +106,12 @@ class Handlers:
         stored, gone = self._deleter.delete(at.rtype, at.key, options)
         if not gone or at.rtype.returns_deleted:
             return self._answer(request, at.rtype, stored)
-        details = {"name": at.name, "group": at.rtype.group, "kind": at.rtype.plural, "uid": stored.obj["metadata"]["uid"]}
+        details = {
+            "name": at.name,
+            "group": at.rtype.group,
+            "kind": at.rtype.plural,
+            "uid": stored.obj["metadata"]["uid"],
+        }
         details = {name: value for name, value in details.items() if value}
         head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_response(head | {"details": details})
@@ -151,14 +158,21 @@ class Handlers:
         return write_options(request.query, request.header(b"user-agent"))
 
     def _answer(
-        self, request: Request, rtype: ResourceType, stored: Stored, status: int = 200, options: WriteOptions | None = None
+        self,
+        request: Request,
+        rtype: ResourceType,
+        stored: Stored,
+        status: int = 200,
+        options: WriteOptions | None = None,
     ) -> Response:
         warnings = [*(options.warnings if options else ()), *([rtype.deprecation] if rtype.deprecation else ())]
         headers = warning_headers(warnings)
         form = table.negotiate(request.header(b"accept"), request.query.get("includeObject", ""))
         if form.kind == "Table":
             meta = {"resourceVersion": str(stored.version)}
-            return Response(msgspec.json.encode(table.render(rtype, [stored], meta, form.include)), status, headers=headers)
+            return Response(
+                msgspec.json.encode(table.render(rtype, [stored], meta, form.include)), status, headers=headers
+            )
         if form.kind:
             return Response(table.metadata_only(stored.obj), status, headers=headers)
         return Response(in_version(rtype, stored), status, headers=headers)
@@ -200,7 +214,9 @@ def scale_of(rtype: ResourceType, stored: Stored) -> Json:
     assert rtype.scale is not None
     obj, meta = stored.obj, stored.obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    selector = _at(obj, rtype.scale.selector) if rtype.custom else _selector_text(obj)
+    selector = (
+        _at(obj, rtype.scale.selector) if rtype.custom else selector_text(obj.get("spec", {}).get("selector") or {})
+    )
     status: Json = {"replicas": _at(obj, rtype.scale.status_replicas) or 0}
     return {
         "kind": "Scale",
@@ -238,13 +254,3 @@ def _at(obj: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         obj = obj.get(name) if isinstance(obj, dict) else None
     return obj if path else None
-
-
-def _selector_text(obj: Json) -> str:
-    selector = obj.get("spec", {}).get("selector") or {}
-    terms = [f"{name}={value}" for name, value in sorted((selector.get("matchLabels") or {}).items())]
-    for each in selector.get("matchExpressions") or ():
-        operator, values = each.get("operator"), ",".join(sorted(each.get("values") or ()))
-        words = {"In": f"{each['key']} in ({values})", "NotIn": f"{each['key']} notin ({values})", "Exists": each["key"]}
-        terms.append(words.get(operator, f"!{each['key']}"))
-    return ",".join(terms)

@@ -1,20 +1,32 @@
 """The strategies of the built-in kinds, by resource."""
 
+import base64
 import time
 from typing import Any
 
-from cli.local.apiserver import crds
+from cli.local.apiserver import crds, pods
+from cli.local.apiserver.fielderrors import FieldError, forbidden_field, invalid_value, not_supported, required
+from cli.local.apiserver.names import label_errors
 from cli.local.apiserver.registry import Registry
 from cli.local.apiserver.store import Store
 from cli.local.apiserver.strategies import Strategy
 
 Json = dict[str, Any]
 
+_SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+
 
 def make_strategies(registry: Registry, store: Store) -> dict[str, Strategy]:
     """Strategies by resource; those that are missing have no rules of their own."""
     return {
         "namespaces": Strategy(_prepare_namespace),
+        "pods": Strategy(_pod_preparer(store), _validate_pod),
+        "services": Strategy(_prepare_service, _validate_service),
+        "secrets": Strategy(_prepare_secret, _validate_secret),
+        "configmaps": Strategy(validate=_validate_configmap),
+        "events": Strategy(validate=_validate_event),
+        "replicasets.apps": Strategy(_prepare_replicaset, _validate_replicaset),
+        "leases.coordination.k8s.io": Strategy(validate=_validate_lease),
         crds.KEY: crds.strategy(registry, time.time),
     }
 
@@ -24,3 +36,169 @@ def _prepare_namespace(obj: Json, old: Json | None) -> None:
     obj["spec"] = (old or {}).get("spec") or {"finalizers": ["kubernetes"]}
     if old is None:
         obj["status"] = {"phase": "Active"}
+
+
+def _pod_preparer(store: Store) -> Any:
+    def prepare(obj: Json, old: Json | None) -> None:
+        if old is None:
+            pods.set_pod_defaults(obj)
+            # The scheduler's whole job where there is one node; done here it costs no second write.
+            if "nodeName" not in obj["spec"] and store.count("nodes") == 1:
+                node = store.select("nodes")[0]
+                if not node.obj.get("spec", {}).get("unschedulable"):
+                    obj["spec"]["nodeName"] = node.name
+        else:
+            pods.set_template_defaults(obj.setdefault("spec", {}))
+
+    return prepare
+
+
+def _validate_pod(obj: Json, old: Json | None) -> list[FieldError]:
+    if old is not None and obj["spec"] == old.get("spec"):
+        return []
+    found = pods.template_errors(obj["spec"], "spec")
+    return found if found or old is None else pods.update_errors(obj["spec"], old["spec"])
+
+
+def _prepare_replicaset(obj: Json, old: Json | None) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("replicas", 1)
+    template = spec.setdefault("template", {})
+    template.setdefault("metadata", {})
+    pods.set_template_defaults(template.setdefault("spec", {}))
+    labels = template["metadata"].get("labels")
+    if labels and not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
+    if old is None:
+        obj["status"] = {"replicas": 0}
+
+
+def _validate_replicaset(obj: Json, old: Json | None) -> list[FieldError]:
+    spec = obj["spec"]
+    if old is not None and spec == old.get("spec"):
+        return []
+    found: list[FieldError] = []
+    for field in ("replicas", "minReadySeconds"):
+        if spec.get(field, 0) < 0:
+            found.append(invalid_value(f"spec.{field}", spec[field], "must be greater than or equal to 0"))
+    found += _selector_errors(spec)
+    template = spec["template"]
+    found += label_errors(template["metadata"].get("labels", {}), "spec.template.labels")
+    found += pods.template_errors(template["spec"], "spec.template.spec")
+    if template["spec"].get("restartPolicy") in ("OnFailure", "Never"):
+        policy = template["spec"]["restartPolicy"]
+        found.append(not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
+    if old is not None and spec.get("selector") != old["spec"].get("selector"):
+        found.append(invalid_value("spec.selector", spec.get("selector"), "field is immutable"))
+    return found
+
+
+def _selector_errors(spec: Json) -> list[FieldError]:
+    selector = spec.get("selector")
+    if selector is None:
+        return [required("spec.selector")]
+    wanted = selector.get("matchLabels") or {}
+    if not wanted and not selector.get("matchExpressions"):
+        return [invalid_value("spec.selector", selector, "empty selector is invalid for deployment")]
+    found = label_errors(wanted, "spec.selector.matchLabels")
+    labels = spec["template"]["metadata"].get("labels") or {}
+    if any(labels.get(name) != value for name, value in wanted.items()):
+        detail = "`selector` does not match template `labels`"
+        found.append(invalid_value("spec.template.metadata.labels", labels, detail))
+    return found
+
+
+def _prepare_secret(obj: Json, old: Json | None) -> None:
+    obj.setdefault("type", "Opaque")
+    plain = obj.pop("stringData", None)
+    if plain:
+        data = obj.setdefault("data", {})
+        data |= {name: base64.b64encode(text.encode()).decode() for name, text in plain.items()}
+
+
+def _validate_secret(obj: Json, old: Json | None) -> list[FieldError]:
+    found = _key_errors(obj.get("data", {}), "data")
+    for name, value in obj.get("data", {}).items():
+        try:
+            base64.b64decode(value, validate=True)
+        except ValueError:
+            found.append(invalid_value(f"data[{name}]", "", "must be base64"))
+    if old is not None and obj["type"] != old["type"]:
+        found.append(invalid_value("type", obj["type"], "field is immutable"))
+    return found + _immutable_errors(obj, old, ("data",))
+
+
+def _validate_configmap(obj: Json, old: Json | None) -> list[FieldError]:
+    found = _key_errors(obj.get("data", {}), "data") + _key_errors(obj.get("binaryData", {}), "binaryData")
+    for name in obj.get("binaryData", {}).keys() & obj.get("data", {}).keys():
+        detail = "duplicate of key present in data"
+        found.append(invalid_value(f"binaryData[{name}]", name, detail))
+    return found + _immutable_errors(obj, old, ("data", "binaryData"))
+
+
+def _key_errors(data: Json, path: str) -> list[FieldError]:
+    rule = (
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',"
+        "  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+    )
+    bad = [
+        name
+        for name in data
+        if not name.replace("-", "a").replace("_", "a").replace(".", "a").isalnum() or not name.isascii()
+    ]
+    return [invalid_value(f"{path}[{name}]", name, rule) for name in bad]
+
+
+def _immutable_errors(obj: Json, old: Json | None, fields: tuple[str, ...]) -> list[FieldError]:
+    if old is None or not old.get("immutable"):
+        return []
+    detail = "field is immutable when `immutable` is set"
+    found = [] if obj.get("immutable") else [forbidden_field("immutable", detail)]
+    return found + [forbidden_field(field, detail) for field in fields if obj.get(field) != old.get(field)]
+
+
+def _validate_event(obj: Json, old: Json | None) -> list[FieldError]:
+    namespace = obj.get("involvedObject", {}).get("namespace") or "default"
+    if obj["metadata"].get("namespace") != namespace:
+        return [invalid_value("involvedObject.namespace", namespace, "does not match event.namespace")]
+    return []
+
+
+def _validate_lease(obj: Json, old: Json | None) -> list[FieldError]:
+    spec = obj.get("spec", {})
+    found = []
+    if spec.get("leaseDurationSeconds", 1) <= 0:
+        found.append(invalid_value("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0"))
+    if spec.get("leaseTransitions", 0) < 0:
+        detail = "must be greater than or equal to 0"
+        found.append(invalid_value("spec.leaseTransitions", spec["leaseTransitions"], detail))
+    return found
+
+
+def _prepare_service(obj: Json, old: Json | None) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("type", "ClusterIP")
+    spec.setdefault("sessionAffinity", "None")
+    for port in spec.get("ports", ()):
+        port.setdefault("protocol", "TCP")
+        port.setdefault("targetPort", port.get("port"))
+    if spec["type"] != "ExternalName":
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+    if old is None:
+        obj["status"] = {"loadBalancer": {}}
+
+
+def _validate_service(obj: Json, old: Json | None) -> list[FieldError]:
+    spec = obj["spec"]
+    found: list[FieldError] = []
+    if spec["type"] not in _SERVICE_TYPES:
+        found.append(not_supported("spec.type", spec["type"], _SERVICE_TYPES))
+    if not spec.get("ports") and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
+        found.append(required("spec.ports"))
+    for index, port in enumerate(spec.get("ports", ())):
+        if not 0 < port.get("port", 0) < 65536:
+            detail = "must be between 1 and 65535, inclusive"
+            found.append(invalid_value(f"spec.ports[{index}].port", port.get("port", 0), detail))
+        if len(spec["ports"]) > 1 and not port.get("name"):
+            found.append(required(f"spec.ports[{index}].name"))
+    return found

@@ -11,7 +11,14 @@ from cli.local.apiserver.registry import ResourceType
 
 Json = dict[str, Any]
 
-_SYSTEM_FIELDS = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
+_SYSTEM_FIELDS = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "selfLink",
+)
 
 
 def timestamp(now: float) -> str:
@@ -121,7 +128,9 @@ def _finalizer_errors(meta: Json, old: Json | None) -> list[FieldError]:
         if added:
             listed = ", ".join(fielderrors.render(name) for name in added)
             detail = (
-                "no new finalizers can be added if the object is being deleted, found new finalizers []string{" + listed + "}"
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{"
+                + listed
+                + "}"
             )
             found.append(fielderrors.forbidden_field("metadata.finalizers", detail))
     return found
@@ -137,5 +146,3 @@ def check_version(rtype: ResourceType, given: str, name: str, current: int) -> N
         return
     if given != str(current):
         raise conflict(rtype.group, rtype.plural, name, STALE)
-
-

@@ -1,4 +1,6 @@
-"""Syntax of names, labels and annotations, with the messages of the real API server (RFC 1123, Kubernetes object names)."""
+"""Syntax of names, labels and annotations, with the messages of the real API server (RFC 1123, Kubernetes object
+names).
+"""
 
 import re
 import secrets

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from cli.local.apiserver.builtins import OBJECT_META
+from cli.local.apiserver.builtin import OBJECT_META
 from cli.local.apiserver.registry import Registry, ResourceType
 
 Json = dict[str, Any]
@@ -58,7 +58,10 @@ def _root(rtype: ResourceType) -> Json:
     schema = _convert(rtype.schema.source)
     schema["type"] = "object"
     properties = schema.setdefault("properties", {})
-    properties["metadata"] = {"description": "Standard object's metadata.", "allOf": [{"$ref": f"#/components/schemas/{_META}"}]}
+    properties["metadata"] = {
+        "description": "Standard object's metadata.",
+        "allOf": [{"$ref": f"#/components/schemas/{_META}"}],
+    }
     kind = {"group": rtype.group, "version": rtype.version, "kind": rtype.kind}
     return schema | {"x-kubernetes-group-version-kind": [kind]}
 

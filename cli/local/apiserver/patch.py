@@ -1,4 +1,6 @@
-"""JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386). Both work on a tree of their own: the caller passes a fresh copy."""
+"""JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386). Both work on a tree of their own: the caller passes a fresh
+copy.
+"""
 
 import copy
 from typing import Any

@@ -43,7 +43,12 @@ class Patcher:
 
 def change_of(schema: Schema, content_type: str, body: bytes, rtype: ResourceType | None) -> Callable[[Json], Json]:
     """The function that applies a patch to a fresh copy. Raises StatusError: 400 when it is no JSON, 415."""
-    accepted = [JSON_PATCH, MERGE_PATCH, *([] if rtype is not None and rtype.custom else [STRATEGIC_PATCH]), *APPLY_PATCHES]
+    accepted = [
+        JSON_PATCH,
+        MERGE_PATCH,
+        *([] if rtype is not None and rtype.custom else [STRATEGIC_PATCH]),
+        *APPLY_PATCHES,
+    ]
     if content_type not in accepted:
         raise errors.unsupported_media_type(accepted)
     try:

@@ -55,7 +55,9 @@ class Reader:
             bodies = [in_version(rtype, item) if not cut else b"{" + item.raw[cut:] for item in items]
         return msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(bodies) + b"]}"
 
-    def _page(self, rtype: ResourceType, namespace: str | None, query: dict[str, str]) -> tuple[list[Stored], int, str, int]:
+    def _page(
+        self, rtype: ResourceType, namespace: str | None, query: dict[str, str]
+    ) -> tuple[list[Stored], int, str, int]:
         predicate = make_predicate(query.get("labelSelector", ""), query.get("fieldSelector", ""), rtype)
         limit = _number(query.get("limit", ""), "limit")
         version, start = self._store.version, 0

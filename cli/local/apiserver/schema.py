@@ -1,4 +1,5 @@
-"""Structural schemas: what a resource's fields are, compiled from OpenAPI v3 schemas, and pruning and defaulting by them.
+"""Structural schemas: what a resource's fields are, compiled from OpenAPI v3 schemas, and pruning and defaulting by
+them.
 
 Built-in kinds (typetable.py) and custom resources use the same representation. Validation is in validation.py.
 Source of the rules: Kubernetes, "Extend the Kubernetes API with CustomResourceDefinitions".
@@ -58,10 +59,10 @@ class Schema:
         items = get("items")
         self.items: Schema | None = compile_schema(items) if isinstance(items, dict) else None
         self.alternatives: dict[str, list[Schema]] = {
-            word: [compile_schema(s) for s in get(word)] for word in ("allOf", "anyOf", "oneOf") if get(word)
+            word: [compile_schema(s) for s in source[word]] for word in ("allOf", "anyOf", "oneOf") if get(word)
         }
         if get("not"):
-            self.alternatives["not"] = [compile_schema(get("not"))]
+            self.alternatives["not"] = [compile_schema(source["not"])]
 
     def _compile_limits(self, source: Json) -> None:
         get = source.get

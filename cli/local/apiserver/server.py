@@ -12,7 +12,7 @@ import uvicorn
 from cli.local.apiserver import crds
 from cli.local.apiserver.app import Application
 from cli.local.apiserver.auth import Authenticator, read_token
-from cli.local.apiserver.builtins import make_registry
+from cli.local.apiserver.builtin import make_registry
 from cli.local.apiserver.config import Config
 from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.handlers import Handlers
@@ -20,7 +20,7 @@ from cli.local.apiserver.history import History
 from cli.local.apiserver.kinds import make_strategies
 from cli.local.apiserver.logs import LogProxy
 from cli.local.apiserver.options import WriteOptions
-from cli.local.apiserver.registry import Registry, ResourceType
+from cli.local.apiserver.registry import ResourceType
 from cli.local.apiserver.store import Store, Stored
 from cli.local.apiserver.writes import Writer
 
@@ -45,7 +45,13 @@ class Platform:
             self._serve(stored)
         self._bootstrap()
         self.handlers = Handlers(self.store, self.writer, self.deleter)
-        self.application = Application(self.registry, self.handlers, LogProxy(), authenticator)
+        self.logs = LogProxy(self.store, config)
+        self.application = Application(self.registry, self.handlers, self.logs, authenticator)
+
+    def stop(self) -> None:
+        """End what would otherwise go on for as long as its client likes: watches and followed logs."""
+        self.handlers.close()
+        self.logs.close()
 
     def _bootstrap(self) -> None:
         namespaces = self.registry.by_key("namespaces")[0]
@@ -71,12 +77,12 @@ class Platform:
 class _Server(uvicorn.Server):
     """uvicorn, told to end the watches first, since it waits for responses that are under way."""
 
-    def __init__(self, config: uvicorn.Config, handlers: Handlers) -> None:
+    def __init__(self, config: uvicorn.Config, platform: Platform) -> None:
         super().__init__(config)
-        self._handlers = handlers
+        self._platform = platform
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._handlers.close()
+        self._platform.stop()
         super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
@@ -112,7 +118,7 @@ async def serve(platform: Platform, config: Config) -> None:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ),
-        platform.handlers,
+        platform,
     )
     async with _checkpoints(platform.store):
         await server.serve()
@@ -136,5 +142,3 @@ async def _checkpoints(store: Store) -> AsyncIterator[None]:
             yield
         finally:
             task.cancel()
-
-

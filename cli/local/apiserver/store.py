@@ -1,9 +1,10 @@
 """Durable object store: SQLite on disk, every object in memory, one writer.
 
-Each write is one SQLite transaction and one step of a counter, the resourceVersion, which never repeats: it is kept in the rows
-themselves, and beside them for deletions. A write returns once the transaction is committed; only then do readers and watchers see
-it. Everything runs on the event loop's thread, so a read-modify-write without `await` is atomic. Checkpoints, the only part that waits
-for the disk, run on a connection and thread of their own (`checkpoint`). See docs/decisions/ for `synchronous`.
+Each write is one SQLite transaction and one step of a counter, the resourceVersion, which never repeats: it is kept in
+the rows themselves, and beside them for deletions. A write returns once the transaction is committed; only then do
+readers and watchers see it. Everything runs on the event loop's thread, so a read-modify-write without `await` is
+atomic. Checkpoints, the only part that waits for the disk, run on a connection and thread of their own (`checkpoint`).
+See docs/decisions/ for `synchronous`.
 """
 
 import fcntl

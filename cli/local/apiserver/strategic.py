@@ -1,6 +1,8 @@
-"""Strategic merge patch: a merge patch that merges lists of objects by a key (Kubernetes, "Update API Objects in Place").
+"""Strategic merge patch: a merge patch that merges lists of objects by a key (Kubernetes, "Update API Objects in
+Place").
 
-Directives: `$patch: replace|delete|merge`, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>`, `$retainKeys`.
+Directives: `$patch: replace|delete|merge`, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>`,
+`$retainKeys`.
 """
 
 from typing import Any
@@ -55,15 +57,14 @@ def _delete_primitives(target: dict[str, Any], patch: dict[str, Any]) -> None:
 
 
 def _merge_list(schema: Schema, target: Any, patch: list[Any], name: str) -> list[Any]:
-    if not isinstance(target, list):
-        target = []
+    current: list[Any] = target if isinstance(target, list) else []
     if not schema.strategy_merge:
         return [_without_directives(item) for item in patch]
     if not schema.merge_key:
-        return target + [item for item in patch if item not in target]
+        return current + [item for item in patch if item not in current]
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
         return [_without_directives(item) for item in patch if not (isinstance(item, dict) and set(item) == {"$patch"})]
-    return _merge_by_key(schema, list(target), patch, name)
+    return _merge_by_key(schema, current, patch, name)
 
 
 def _merge_by_key(schema: Schema, result: list[Any], patch: list[Any], name: str) -> list[Any]:

@@ -1,7 +1,8 @@
 """What each built-in kind does beyond the common rules when it is created or updated.
 
-A strategy is up to three functions, all of them free to change `obj` (a tree of its own): `prepare(obj, old)` sets defaults and what
-the server owns, `validate(obj, old)` returns field errors, and `prepare_status(obj, old)` runs on the status subresource.
+A strategy is up to three functions, all of them free to change `obj` (a tree of its own): `prepare(obj, old)` sets
+defaults and what the server owns, `validate(obj, old)` returns field errors, and `prepare_status(obj, old)` runs on the
+status subresource.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,9 @@ Json = dict[str, Any]
 
 
 class Form(msgspec.Struct, frozen=True):
-    """What the client accepts: "", "Table" or "PartialObjectMetadata"; `include` says what rows carry beside their cells."""
+    """What the client accepts: "", "Table" or "PartialObjectMetadata"; `include` says what rows carry beside their
+    cells.
+    """
 
     kind: str = ""
     include: str = "Metadata"
@@ -46,7 +48,13 @@ def render(rtype: ResourceType, items: list[Stored], meta: Json, include: str = 
         for item in items
     ]
     definitions = [
-        {"name": c.name, "type": c.type, "format": c.format, "description": c.description or c.name, "priority": c.priority}
+        {
+            "name": c.name,
+            "type": c.type,
+            "format": c.format,
+            "description": c.description or c.name,
+            "priority": c.priority,
+        }
         for c in columns
     ]
     return {
@@ -56,6 +64,12 @@ def render(rtype: ResourceType, items: list[Stored], meta: Json, include: str = 
         "columnDefinitions": definitions if head else None,
         "rows": rows,
     }
+
+
+def _description(column: Column) -> str:
+    if column.description or not column.path:
+        return column.description or column.name
+    return f"Custom resource definition column (in JSONPath format): {column.path}"
 
 
 def metadata_only(obj: Json) -> bytes:
@@ -76,17 +90,14 @@ def _row_object(item: Stored, include: str) -> Any:
 def _cell(column: Column, obj: Json, now: float) -> Any:
     values = jsonpath.find(column.path, obj)
     if not values or values[0] is None:
-        return "<unknown>" if column.type == "date" else None if column.type != "string" else ""
-    value = values[0]
-    if column.type == "date":
-        return human_duration(seconds_since(value, now)) if isinstance(value, str) else "<invalid>"
-    if column.type == "string" and not isinstance(value, str):
-        joined = ",".join(_plain(each) for each in values)
-        return joined
-    if column.type in ("integer", "number") and (isinstance(value, bool) or not isinstance(value, int | float)):
         return None
-    return value
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    value = values[0]
+    if column.type == "string":
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if column.type == "date":
+        return human_duration(seconds_since(value, now)) if isinstance(value, str) else None
+    if column.type == "boolean":
+        return value if isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if column.type == "integer" else float(value)

@@ -1,10 +1,11 @@
-"""Reads the compact tables of built-in types (builtin_meta.py, builtin_pod.py, builtin_kinds.py) into structural schemas.
+"""Reads the compact tables of built-in types (builtin_meta.py, builtin_pod.py, builtin_kinds.py) into structural
+schemas.
 
-A table is text. A line without indentation opens a type; an indented one is a field: `name type [hint …]`. Types are `string`,
-`bool`, `int32`, `int64`, `Quantity`, `IntOrString`, `Time`, `MicroTime`, `bytes`, `any`, `[]T`, `map[string]T`, or a type of
-the tables. Hints: `key=a` (strategic merge patch and apply merge the list by `a`), `keys=a,b` (apply by both, strategic merge by the
-first), `set` (a list merged as a set), `retain` (strategic merge drops what the patch's item does not name), `one` (apply treats the
-map or object as one value).
+A table is text. A line without indentation opens a type; an indented one is a field: `name type [hint …]`. Types are
+`string`, `bool`, `int32`, `int64`, `Quantity`, `IntOrString`, `Time`, `MicroTime`, `bytes`, `any`, `[]T`,
+`map[string]T`, or a type of the tables. Hints: `key=a` (strategic merge patch and apply merge the list by `a`),
+`keys=a,b` (apply by both, strategic merge by the first), `set` (a list merged as a set), `retain` (strategic merge
+drops what the patch's item does not name), `one` (apply treats the map or object as one value).
 """
 
 from typing import Any

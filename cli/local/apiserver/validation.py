@@ -191,7 +191,9 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S*|/\S*")
 
 _FORMATS: dict[str, Callable[[str], bool]] = {
-    "date-time": _parses(lambda text: datetime.datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))),
+    "date-time": _parses(
+        lambda text: datetime.datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+    ),
     "date": _parses(datetime.date.fromisoformat),
     "byte": _parses(lambda text: base64.b64decode(text, validate=True)),
     "ipv4": _parses(ipaddress.IPv4Address),

@@ -29,7 +29,9 @@ _INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
 class Watcher:
     """One watch: created with what it starts from, then `next_lines` until it returns None."""
 
-    def __init__(self, store: Store, rtype: ResourceType, namespace: str | None, query: dict[str, str], form: table.Form) -> None:
+    def __init__(
+        self, store: Store, rtype: ResourceType, namespace: str | None, query: dict[str, str], form: table.Form
+    ) -> None:
         """Raises StatusError: 400 for bad parameters, 504 for a version of the future; 410 is sent as an event."""
         self._store = store
         self._rtype = rtype
@@ -110,7 +112,8 @@ class Watcher:
     def _on_event(self, event: Event) -> None:
         if self._namespace is not None and event.stored.namespace != self._namespace:
             return
-        kind, stored, shared = event.kind, event.stored, event
+        kind, stored = event.kind, event.stored
+        shared: Event | None = event
         if self._predicate is not None:
             before = event.old is not None and self._predicate(event.old.obj)
             after = event.kind != "DELETED" and self._predicate(event.stored.obj)
@@ -130,7 +133,9 @@ class Watcher:
     def _line(self, kind: str, stored: Stored, event: Event | None) -> bytes:
         form = self._form
         if form.kind == "Table":
-            rendered = table.render(self._rtype, [stored], {"resourceVersion": str(stored.version)}, form.include, self._first_row)
+            rendered = table.render(
+                self._rtype, [stored], {"resourceVersion": str(stored.version)}, form.include, self._first_row
+            )
             self._first_row = False
             return b'{"type":"%s","object":%s}\n' % (kind.encode(), msgspec.json.encode(rendered))
         wanted = (kind, self._rtype.version, form.kind)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cli.local.apiserver import errors, metadata
-from cli.local.apiserver.builtins import OBJECT_META
+from cli.local.apiserver.builtin import OBJECT_META
 from cli.local.apiserver.coerce import CoercionError, coerce, undecodable
 from cli.local.apiserver.fielderrors import FieldError
 from cli.local.apiserver.options import WriteOptions
@@ -78,7 +78,9 @@ class Writer:
         return self._commit(rtype, old, obj, options)
 
     def shape(self, rtype: ResourceType, obj: Json, options: WriteOptions) -> Json:
-        """Check kind and types, drop or refuse unknown fields, set the schema's defaults; returns the object in stored order."""
+        """Check kind and types, drop or refuse unknown fields, set the schema's defaults; returns the object in stored
+        order.
+        """
         _check_kind(rtype, obj)
         rest = {name: value for name, value in obj.items() if name not in ("kind", "apiVersion", "metadata")}
         obj = {"kind": rtype.kind, "apiVersion": rtype.api_version, "metadata": obj.get("metadata") or {}, **rest}
