@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -37,21 +37,22 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: ASGIApplication,
+    app: ASGIApplication | Callable[[Any, Any, Any], Awaitable[None]],
     listener: socket.socket,
     stop: asyncio.Event,
     drain: float = 5.0,
-    protocol: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+    protocol: Callable[..., asyncio.Protocol] | None = None,
 ) -> None:
     """Serves ``app`` until ``stop`` is set, then gives open requests ``drain`` seconds.
 
-    ``protocol`` is what uvicorn makes of each connection: its own class, or one derived from it.
+    ``protocol`` makes the protocol of a connection, one derived from uvicorn's; None takes its own.
     """
+    of_connection = cast(type[asyncio.Protocol], protocol) if protocol else "httptools"
     server = _Server(
         uvicorn.Config(
-            app, loop="none", http=protocol, ws="none", lifespan="off", proxy_headers=False, access_log=False,
-            log_config=None, timeout_graceful_shutdown=max(1, int(drain)), timeout_keep_alive=75, server_header=False,
-            date_header=False,
+            cast(ASGIApplication, app), loop="none", http=of_connection, ws="none", lifespan="off", proxy_headers=False,
+            access_log=False, log_config=None, timeout_graceful_shutdown=max(1, int(drain)), timeout_keep_alive=75,
+            server_header=False, date_header=False,
         )
     )  # fmt: skip
     async with asyncio.TaskGroup() as tasks:

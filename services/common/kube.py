@@ -124,7 +124,7 @@ class KubeClient:
         return await self.request("DELETE", path, body=body)
 
     async def stream(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[bytes]:
-        """Lines of a streamed answer, blank ones left out. Raises ApiError when nothing comes for ``silence`` seconds."""
+        """A streamed answer's lines, without blank ones. Raises ApiError when nothing comes for ``silence`` seconds."""
         pending = b""
         async for chunk in self.chunks(path, query, silence):
             *lines, pending = (pending + chunk).split(b"\n")

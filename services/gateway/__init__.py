@@ -1,0 +1,1 @@
+"""The gateway: HTTP in, NATS out, and the platform's HTTP API."""

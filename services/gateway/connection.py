@@ -1,0 +1,154 @@
+"""One HTTP connection: uvicorn's, with bounds on what a slow or silent client may hold, and errors as JSON."""
+
+import asyncio
+from math import inf
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from services.contracts.archives import MAX_ARCHIVE
+from services.contracts.errors import Code, FaasError
+from services.gateway.respond import error_fields
+
+PATIENCE = 10.0
+"""Seconds that a request may take to arrive, plus one for each SLOWEST bytes of it that have."""
+SLOWEST = 16 * 1024
+MAX_HEAD = 128 * 1024
+"""Bytes of request line and header fields."""
+MAX_DISCARDED = 2 * MAX_ARCHIVE
+"""Bytes of a refused body that are read and thrown away so that its sender, still writing, gets to read the answer."""
+STALLED = 30.0
+"""Seconds after which a client that takes nothing of its answer is dropped."""
+SWEEP_SECONDS = 1.0
+
+
+class Connections:
+    """All open connections of this process, swept each second; and whether it is about to stop."""
+
+    def __init__(self) -> None:
+        self.open: set[Connection] = set()
+        self.closing = False
+        """When set, every answer says ``Connection: close``."""
+
+    def make(self, *args: Any, **options: Any) -> "Connection":
+        """A connection that is counted here; what uvicorn calls for each client."""
+        return Connection(self, *args, **options)
+
+    async def run(self) -> None:
+        """Sweeps until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = loop.time()
+            for connection in list(self.open):
+                connection.sweep(now)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that ends when its client is too slow to ask or to listen."""
+
+    def __init__(self, registry: Connections, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._registry = registry
+        self._owed_since = inf  # since when a request is awaited or arriving; inf: it is here
+        self._received = 0  # bytes of it
+        self._in_head = True
+        self._discarded = 0
+        self._unread = 0  # bytes that the client left unread at the last sweep, and since when they are as many
+        self._unread_since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected: it owes a request."""
+        super().connection_made(transport)
+        self._registry.open.add(self)
+        self._owed_since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._registry.open.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of requests."""
+        self._received += len(data)
+        super().data_received(data)
+        if self._owed_since == inf:
+            if self.timeout_keep_alive_task is None and self._idle():
+                # the end of a refused body, or empty lines, ended the keep-alive timer and began no request
+                self._owed_since, self._received = self.loop.time(), 0
+        elif self._in_head:
+            if self._received > MAX_HEAD:
+                self.refuse(FaasError(Code.HEADERS_TOO_LARGE, f"the request's head has over {MAX_HEAD} bytes"))
+        elif self.cycle is not None and self.cycle.response_complete:
+            self._discarded += len(data)
+            if self._discarded > MAX_DISCARDED:
+                self.transport.close()
+
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request target. Octets that may not stand in one are escaped, to meet the same check."""
+        self.url += url if url.isascii() else quote_from_bytes(url, safe=bytes(range(0x21, 0x7F))).encode()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._owed_since = self.loop.time()
+        self._received = self._discarded = 0
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A request's head is here."""
+        self._in_head = False
+        super().on_headers_complete()
+        if self._registry.closing:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """A request is here as a whole."""
+        self._owed_since = inf
+        super().on_message_complete()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client will send nothing more. One that asked something whole may still be reading."""
+        if self._idle() or self.cycle.more_body or self.cycle.response_started:
+            return None
+        self.cycle.keep_alive = False
+        return True
+
+    def shutdown(self) -> None:
+        """The server is stopping. A request that is arriving is still served: ``closing`` ends it afterwards."""
+        if self._idle() and self._owed_since != inf and self._received:
+            return
+        super().shutdown()
+
+    def sweep(self, now: float) -> None:
+        """Ends the connection when its client is too slow. ``now`` is the loop's time."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.flow.read_paused and self._owed_since != inf:
+            self._owed_since, self._received = now, 0  # it is this side that is slow
+        elif now - self._owed_since > PATIENCE + self._received / SLOWEST:
+            if self._received and (self._idle() or not self.cycle.response_started):
+                self.refuse(FaasError(Code.BAD_REQUEST, "the request did not arrive in time"))
+            else:
+                self.transport.close()
+        unread = self.transport.get_write_buffer_size()
+        if unread == 0 or unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        elif now - self._unread_since > STALLED:
+            self.transport.abort()
+
+    def refuse(self, error: FaasError) -> None:
+        """Answers what never became a request, and closes."""
+        body = error.body()
+        fields = error_fields(error) | {"content-length": str(len(body)), "connection": "close"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.transport.write(STATUS_LINE[error.status] + head.encode() + b"\r\n" + body)
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """For bytes that are no HTTP request."""
+        self.refuse(FaasError(Code.BAD_REQUEST, "this is not a valid HTTP/1.1 request"))
