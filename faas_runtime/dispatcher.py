@@ -57,10 +57,11 @@ class Dispatcher:
 
     def receive(self, call: Call) -> None:
         """Take a complete request: answer it at once, or start it."""
-        if call.target == b"/healthz" and call.header(b"faas-proxy") is None:
-            call.connection.respond(call, DRAINING if self.draining else HEALTHY)
-        elif self.draining:
+        if self.draining:
+            call.keep_alive = False
             call.connection.respond(call, DRAINING)
+        elif call.target == b"/healthz" and call.header(b"faas-proxy") is None:
+            call.connection.respond(call, HEALTHY)
         elif len(self._running) >= self._concurrency:
             call.connection.respond(call, BUSY)
         else:
@@ -73,6 +74,8 @@ class Dispatcher:
         """The caller's answer is there; only the first one counts."""
         if not call.answered:
             call.answered = True
+            if self.draining:
+                call.keep_alive = False  # the client must not bring its next call here
             call.connection.respond(call, answer)
 
     def finish(self, call: Call, answer: bytes) -> None:

@@ -1,0 +1,186 @@
+"""The end of a Pod: nothing that was let in is lost, nothing new is let in, and nobody is left without an answer."""
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.http import Answer
+from tests.support.runtime import Pod, is_running, pod, until
+
+SLEEP = """
+    import os, time
+    def handle(event):
+        print("start", flush=True)
+        time.sleep(event)
+        print("end", flush=True)
+        return os.getpid()
+"""
+
+
+def test_running_calls_finish_and_new_ones_are_refused() -> None:
+    with pod(SLEEP) as running, ThreadPoolExecutor(1) as clients, running.connect() as kept:
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in kept.recv(1000)
+        slow = clients.submit(running.call, 1.0)
+        until(lambda: "start" in running.log, "the call has started")
+        running.process.send_signal(signal.SIGTERM)
+        until(lambda: running.call(method="GET", path="/healthz").status == 503, "the Pod is no longer ready")
+        kept.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n0")
+        for refused in (kept.recv(1000), _exchange(running, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n0")):
+            assert refused.startswith(b"HTTP/1.1 503 ")
+            assert b"Faas-Error: draining\r\n" in refused
+            assert b"Connection: close\r\n" in refused
+        assert kept.recv(1000) == b""
+        assert slow.result().status == 200
+        assert slow.result().headers["connection"] == "close"
+        assert running.process.wait(5) == 0
+        assert running.log.count("start") == 1
+
+
+def test_an_idle_pod_ends_at_once_and_tells_idle_connections() -> None:
+    with pod(SLEEP) as running, running.connect() as kept:
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in kept.recv(1000)
+        begun = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        # Told without having asked: a request that crosses with it has this for its answer.
+        assert kept.recv(1000).startswith(b"HTTP/1.1 503 ")
+        assert kept.recv(1000) == b""
+        kept.close()
+        assert running.process.wait(5) == 0
+        assert time.monotonic() - begun < 1.0
+
+
+def test_a_stuck_handler_does_not_hold_the_end_up_for_long() -> None:
+    with pod(SLEEP, FAAS_TIMEOUT_MS="500") as running, ThreadPoolExecutor(1) as clients:
+        stuck = clients.submit(running.call, 600)
+        until(lambda: "start" in running.log, "the call has started")
+        assert running.stop() == 0
+        assert stuck.result().headers["faas-error"] == "handler_timeout"
+
+
+def test_the_end_while_starting() -> None:
+    with pod("import time\nprint('importing', flush=True)\ntime.sleep(600)", ready=False) as running:
+        until(lambda: "importing" in running.log, "the import runs")
+        assert running.stop() == 0
+
+
+def test_what_the_function_registered_for_its_end_runs() -> None:
+    main = """
+        import atexit
+        atexit.register(print, "goodbye")
+        def handle(event):
+            return event
+    """
+    with pod(main) as running:
+        assert running.stop(signal.SIGINT) == 0
+        assert "goodbye" in running.log
+
+
+def test_a_killed_parent_takes_its_worker_along() -> None:
+    with pod(SLEEP) as running:
+        worker = running.workers[0]
+        running.process.kill()
+        running.process.wait()
+        until(lambda: not is_running(worker), "the worker is gone")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
+def test_drain_under_load_loses_no_call(seconds: float) -> None:
+    """Clients on kept-alive connections, without a pause, through the whole end of a Pod."""
+    started = threading.Barrier(9)
+    with pod(SLEEP.replace("time.sleep(event)", "event and time.sleep(event)"), FAAS_CONCURRENCY="100") as running:
+        with ThreadPoolExecutor(8) as clients:
+            jobs = [clients.submit(_call_until_refused, running, seconds, started) for _ in range(8)]
+            started.wait()
+            time.sleep(0.3)
+            assert running.stop() == 0
+            answered = sum(job.result() for job in jobs)
+        assert answered == running.log.count("start") == running.log.count("end")
+        assert answered > 50
+
+
+def _call_until_refused(running: Pod, seconds: float, started: threading.Barrier) -> int:
+    """How many calls were answered, until it was certain that one had not been started."""
+    body = str(seconds).encode()
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    answered = 0
+    started.wait()
+    while True:
+        try:
+            connection = running.connect()
+        except ConnectionRefusedError:
+            return answered
+        with connection:
+            while True:
+                try:
+                    connection.sendall(request)
+                except OSError:
+                    pass  # the other end has said so already: read it
+                head = _read_answer(connection)
+                if head.startswith(b"HTTP/1.1 503 "):
+                    assert b"Faas-Error: draining" in head
+                    return answered
+                assert head.startswith(b"HTTP/1.1 200 "), head
+                answered += 1
+                if b"Connection: close" in head:
+                    break
+
+
+def _read_answer(connection) -> bytes:  # noqa: ANN001
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(4096)
+        assert part, f"the connection ended without an answer: {data!r}"
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(4096)
+    return head
+
+
+def _exchange(running: Pod, request: bytes) -> bytes:
+    with running.connect() as connection:
+        connection.sendall(request)
+        return connection.recv(1000)
+
+
+def test_concurrency_is_exact_under_a_barrage() -> None:
+    """Of 40 calls at once 7 run, 33 are refused at once and were not started; then there is room again."""
+    with pod(SLEEP, FAAS_CONCURRENCY="7") as running, ThreadPoolExecutor(40) as clients:
+        for _ in range(3):
+            before = running.log.count("start")
+            begun = time.monotonic()
+            answers = list(clients.map(lambda _: _timed(running, begun), range(40)))
+            refused = [(answer, at) for answer, at in answers if answer.status == 503]
+            assert len(refused) == 33
+            assert all(answer.headers["faas-error"] == "busy" for answer, _ in refused)
+            assert all(at < 0.9 for _, at in refused)
+            assert running.log.count("start") - before == 7
+
+
+def test_async_concurrency_is_exact_too() -> None:
+    main = """
+        import asyncio
+        running = most = 0
+        async def handle(event):
+            global running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(event)
+            running -= 1
+            return most
+    """
+    with pod(main, FAAS_CONCURRENCY="5") as running, ThreadPoolExecutor(20) as clients:
+        statuses = [answer.status for answer in clients.map(lambda _: running.call(0.5), range(20))]
+        assert sorted(statuses) == [200] * 5 + [503] * 15
+        assert running.call(0).body == b"5"
+
+
+def _timed(running: Pod, begun: float) -> tuple[Answer, float]:
+    answer = running.call(1.0)
+    return answer, time.monotonic() - begun
