@@ -1,10 +1,10 @@
-# make demo | install | up | test | lint | lock
+# make demo | install | up | test | test-cluster | lint | lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: install demo up test lint lock
+.PHONY: install demo up test lint lock test-cluster
 
 # One stamp a lock: a changed lock installs again, an unchanged one costs nothing.
 $(VENV)/bin/python:
@@ -24,6 +24,10 @@ install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+# Against real Kubernetes: the first run compiles it, which takes minutes; later runs find it in ~/.cache/faas-cluster.
+test-cluster: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/cluster
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
