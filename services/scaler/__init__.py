@@ -1,0 +1,1 @@
+"""Function to ReplicaSet, and from what callers do to how many Pods."""

@@ -1,0 +1,28 @@
+"""Settings of the scaler."""
+
+from services.common.settings import Common
+
+
+class Settings(Common, frozen=True, kw_only=True):
+    """Each field is read from ``FAAS_<NAME>``. Durations are seconds."""
+
+    python_image: str = "localhost/faas-python:0.1"
+    """Image of the Python runtime that functions with a ``source`` run in."""
+    gateway_url: str = "http://127.0.0.1:8080"
+    """Where Pods fetch archives, as they see the gateway."""
+    archive_key_file: str = ""
+    """File with the platform's secret from which each function's archive token is made; empty: Pods get no token."""
+    tick_seconds: float = 1.0
+    """How often load is looked at when nothing happens; routers report as often."""
+    drain_seconds: float = 1.5
+    """How long an old revision keeps its Pods after traffic has moved, so that every router has seen the move."""
+    lease_namespace: str = "default"
+    """Namespace of the Lease by which scalers elect a leader."""
+    lease_name: str = "faas-scaler"
+    """Name of that Lease."""
+    lease_seconds: float = 15.0
+    """How long others wait after the last sign of life of a leader."""
+    renew_seconds: float = 10.0
+    """A leader that has not renewed its Lease for so long stops acting; less than ``lease_seconds``."""
+    retry_seconds: float = 2.0
+    """How often a leader renews; less than ``renew_seconds``."""

@@ -1,0 +1,186 @@
+"""Puts the parts together: looks at a Function whenever something about it has changed, and plans and acts.
+
+Everything here runs in the event loop without waiting; what waits is the writer's.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from services.common.watch import Change
+from services.contracts.messages import LoadReport
+from services.contracts.resources import Function, FunctionSpec
+from services.scaler import metrics
+from services.scaler.actions import Action, DeleteReplicaSet
+from services.scaler.decide import Rules, Running, decide, rules_of
+from services.scaler.failures import Failure
+from services.scaler.intake import Intake
+from services.scaler.memory import Memory
+from services.scaler.objects import ReplicaSet
+from services.scaler.reconcile import Situation, reconcile, replicas_of, serving_revision
+from services.scaler.template import InvalidSpec, Platform, Revision, revision_of
+from services.scaler.view import View
+from services.scaler.windows import Observation, Reports
+
+T = TypeVar("T")
+Act = Callable[[str, list[Action]], None]
+
+
+class Controller:
+    """One scaler's mind. ``act`` carries actions out; ``may_act`` says whether this scaler leads."""
+
+    def __init__(self, platform: Platform, drain_seconds: float, view: View, may_act: Callable[[], bool]) -> None:
+        self.view = view
+        self.intake = Intake(self.demand, self.reported)
+        self.act: Act = lambda key, actions: None
+        self._platform = platform
+        self._drain_seconds = drain_seconds
+        self._may_act = may_act
+        self._memories: dict[str, Memory] = {}
+        self._reports = Reports()
+        self._observation = Observation()
+        self._wishes: dict[str, tuple[tuple[str, int], Revision | Failure, Rules]] = {}
+        self._dirty: set[str] = set()
+        self._synced = False
+
+    # --- what happens ---
+
+    def on_change(self, take: Callable[[Change[T]], str]) -> Callable[[Change[T]], None]:
+        """A watch's callback: ``take`` brings the change into the view."""
+
+        def changed(change: Change[T]) -> None:
+            self.look_again(take(change))
+
+        return changed
+
+    def look_again(self, key: str) -> None:
+        """Looks at this Function once the changes that came together are all in."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._look_at_dirty)
+        self._dirty.add(key)
+
+    def demand(self, key: str) -> None:
+        """A call of a Function without Pods came in."""
+        memory = self._memories.get(key)
+        if memory is not None:
+            began = time.perf_counter()
+            memory.called(time.monotonic(), 1)
+            self._look(key, asked=True)
+            metrics.DEMAND.observe(time.perf_counter() - began)
+
+    def reported(self, report: LoadReport) -> None:
+        """A router said what it carries."""
+        now = time.monotonic()
+        for key, amount in self._reports.take(report, now).items():
+            memory = self._memories.get(key)
+            if memory is not None:
+                memory.carried(now, amount)
+                if not self._ready(key):
+                    self._look(key)
+
+    def synced(self) -> None:
+        """All watches have told what there is."""
+        self._synced = True
+        self.look_at_all()
+
+    def look_at_all(self) -> None:
+        """Looks at everything: after a start and after a change of leaders."""
+        for memory in self._memories.values():
+            memory.wanted = None  # what was wanted before somebody else led says nothing now
+        for key in {*self.view.functions, *self.view.replica_sets}:
+            self.look_again(key)
+
+    def tick(self) -> None:
+        """Takes in what was counted since the last tick, and looks at each Function that has or wants Pods."""
+        now = time.monotonic()
+        self._observation.tick(now, self.intake.connection())
+        self._reports.expire(now)
+        for key, count in self.intake.drain():
+            if key in self._memories:
+                self._memories[key].called(now, count)
+        for key, group in list(self.view.replica_sets.items()):
+            if key in self.view.pods or len(group) > 1 or any(found.spec.replicas for found in group.values()):
+                self._look(key)
+        metrics.FUNCTIONS.set(len(self.view.functions))
+
+    # --- what to do about it ---
+
+    def _look_at_dirty(self) -> None:
+        keys, self._dirty = self._dirty, set()
+        for key in keys:
+            self._look(key)
+
+    def _look(self, key: str, asked: bool = False) -> None:
+        if not self._synced:
+            return
+        function = self.view.functions.get(key)
+        if function is None:
+            self._forget(key)
+        elif function.metadata.deletion_timestamp is None:
+            with metrics.RECONCILE.time():
+                actions = self._plan(key, function, asked)
+            if actions and self._may_act():
+                self.act(key, actions)
+        orphans = self.view.orphans(key)
+        if orphans and self._may_act():
+            self.act(key, [_orphan(key, found) for found in orphans])
+
+    def _plan(self, key: str, function: Function, asked: bool) -> list[Action]:
+        now = time.monotonic()
+        memory = self._memories.get(key)
+        if memory is None:
+            memory = self._memories[key] = Memory(now)
+        target, rules = self._wish(key, function)
+        situation = Situation(function, target, self.view.owned(function), self.view.pods_of(key), time.time())
+        held = self._reports.held(key, now)
+        load = memory.observed(rules, held, self._observation.lasted(now), asked, now)
+        serving = serving_revision(situation, held.in_flight + held.queued, rules.concurrency)
+        decision = decide(rules, load, _running(memory, situation, serving, now), memory.panic_until, now)
+        memory.panic_until = decision.panic_until
+        drained = memory.traffic(function.status.revision, now) >= self._drain_seconds
+        actions = reconcile(situation, serving, decision, drained)
+        wanted = situation.replicas(serving)
+        if self._may_act():
+            wanted = replicas_of(situation, serving, decision)
+            memory.wanted = (serving, wanted)
+        # before a patch to zero is sent, so that a call that comes in while it is under way counts as demand
+        (self.intake.awake if wanted else self.intake.asleep)(key)
+        return actions
+
+    def _wish(self, key: str, function: Function) -> tuple[Revision | Failure, Rules]:
+        """What the spec asks for; worked out once for each generation."""
+        meta = function.metadata
+        known = self._wishes.get(key)
+        if known is None or known[0] != (meta.uid, meta.generation):
+            known = self._wishes[key] = ((meta.uid, meta.generation), *self._read(function))
+        return known[1], known[2]
+
+    def _read(self, function: Function) -> tuple[Revision | Failure, Rules]:
+        try:
+            return revision_of(function, self._platform), rules_of(function.spec)
+        except InvalidSpec as error:
+            # what an earlier spec left running is scaled by the defaults until this one is put right
+            return Failure("InvalidSpec", str(error)), rules_of(FunctionSpec())
+
+    def _ready(self, key: str) -> bool:
+        return any(pod.ready for pod in self.view.pods.get(key, {}).values())
+
+    def _forget(self, key: str) -> None:
+        self.intake.asleep(key)
+        self._memories.pop(key, None)
+        self._wishes.pop(key, None)
+
+
+def _running(memory: Memory, situation: Situation, serving: str, now: float) -> Running:
+    """What runs, taking the last decision for what is asked for: a number that anybody else set is no base to go on."""
+    ready = situation.ready(serving)
+    known = ready > 0 or situation.failure(serving) is not None
+    wanted = memory.wanted
+    replicas = wanted[1] if wanted is not None and wanted[0] == serving else situation.replicas(serving)
+    return Running(replicas, ready, memory.settle(serving, known, now))
+
+
+def _orphan(key: str, found: ReplicaSet) -> DeleteReplicaSet:
+    meta = found.metadata
+    return DeleteReplicaSet(meta.namespace, meta.name, meta.uid, (key.partition("/")[2], meta.owner_uid))

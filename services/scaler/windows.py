@@ -1,0 +1,100 @@
+"""What callers did lately, and what the routers say they hold. Pure in ``now`` (monotonic seconds)."""
+
+from collections import deque
+from typing import NamedTuple
+
+from services.contracts.messages import REPORT_TTL, LoadReport
+
+FIRST_REPORT_COVERS = 1.0
+"""Seconds that a router's first report is taken to speak for: routers report each second."""
+
+
+class Series:
+    """Amounts summed by whole second, for windows of at most an hour."""
+
+    KEEP = 3600
+
+    def __init__(self) -> None:
+        self._slots: deque[tuple[int, float]] = deque()
+
+    def add(self, now: float, amount: float) -> None:
+        """Counts ``amount`` into the second of ``now``."""
+        second = int(now)
+        if self._slots and self._slots[-1][0] == second:
+            amount += self._slots.pop()[1]
+        self._slots.append((second, amount))
+        while self._slots[0][0] < second - self.KEEP:
+            self._slots.popleft()
+
+    def total(self, now: float, window: float) -> float:
+        """The sum over the last ``window`` seconds, the present one included."""
+        first, total = int(now - window), 0.0
+        for second, amount in reversed(self._slots):
+            if second <= first:
+                break
+            total += amount
+        return total
+
+
+class Held(NamedTuple):
+    """Calls that routers hold for a Function at this moment."""
+
+    in_flight: int
+    queued: int
+
+
+class Reports:
+    """The last report of each router, by which a Function's load is known while its calls last."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, dict[str, Held]]] = {}
+
+    def take(self, report: LoadReport, now: float) -> dict[str, float]:
+        """Replaces the router's last report; returns concurrency-seconds since then, by ``namespace/name``."""
+        before = self._last.get(report.router)
+        covers = FIRST_REPORT_COVERS if before is None else min(now - before[0], REPORT_TTL)
+        self._last[report.router] = (
+            now,
+            {load.function: Held(load.in_flight, load.queued) for load in report.functions},
+        )
+        return {load.function: max(load.average, 0.0) * covers for load in report.functions}
+
+    def held(self, key: str, now: float) -> Held:
+        """The sum over routers of what they hold for the Function ``key``; a silent router's word expires."""
+        in_flight = queued = 0
+        for at, functions in self._last.values():
+            held = functions.get(key)
+            if held is not None and now - at <= REPORT_TTL:
+                in_flight += held.in_flight
+                queued += held.queued
+        return Held(in_flight, queued)
+
+    def expire(self, now: float) -> None:
+        """Forgets routers that have been silent for longer than a report counts."""
+        for router in [router for router, (at, _) in self._last.items() if now - at > REPORT_TTL]:
+            del self._last[router]
+
+
+class Observation:
+    """Since when this process has seen every event and report: nobody is scaled down on an incomplete memory."""
+
+    LONGEST_GAP = 3.0
+    """Seconds between two ticks after which the process was stopped, not merely late."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._connection = -1
+        self._ticked = 0.0
+
+    def tick(self, now: float, connection: int | None) -> None:
+        """``connection`` numbers the connection to the bus, None while there is none. Call it once a tick."""
+        paused = now - self._ticked > self.LONGEST_GAP
+        self._ticked = now
+        if connection is None:
+            self._since = None
+        elif self._since is None or connection != self._connection or paused:
+            self._since, self._connection = now, connection
+
+    def lasted(self, now: float) -> float:
+        """Seconds of unbroken observation."""
+        return 0.0 if self._since is None else now - self._since
