@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
-from cli.local.apiserver import errors, table
+from cli.local.apiserver import errors, protobuf, table
 from cli.local.apiserver.address import Address
 from cli.local.apiserver.columns import selector_text
 from cli.local.apiserver.deletion import Deleter
+from cli.local.apiserver.fielderrors import required
 from cli.local.apiserver.http import Request, Response, json_response, warning_headers
 from cli.local.apiserver.metadata import check_version
 from cli.local.apiserver.options import DeleteOptions, WriteOptions, delete_options, write_options
-from cli.local.apiserver.patching import Patcher
+from cli.local.apiserver.patching import APPLY_PATCHES, Patcher
 from cli.local.apiserver.reads import Reader, in_version
 from cli.local.apiserver.registry import ResourceType
 from cli.local.apiserver.selectors import make_predicate
@@ -52,6 +53,8 @@ class Handlers:
         body = await request.read_body()
         if method == "POST" and not at.name and at.namespace is not None:
             return self._create(request, at, body)
+        if method == "POST" and at.subresource in ("binding", "eviction"):
+            return self._evict(request, at, body) if at.subresource == "eviction" else self._bind(request, at, body)
         if method == "PUT" and at.name:
             return self._update(request, at, body)
         if method == "PATCH" and at.name:
@@ -98,6 +101,9 @@ class Handlers:
         if at.subresource == "scale":
             change = replicas_change(at.rtype, self._patcher.scale_change(request.content_type, body))
             return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options)))
+        if request.content_type in APPLY_PATCHES and not request.query.get("fieldManager"):
+            error = required("fieldManager", "is required for apply patch")
+            raise errors.invalid("meta.k8s.io", "PatchOptions", "", [error])
         stored, created = self._patcher.patch(at, request.content_type, body, options)
         return self._answer(request, at.rtype, stored, 201 if created else 200, options)
 
@@ -115,6 +121,33 @@ class Handlers:
         details = {name: value for name, value in details.items() if value}
         head = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_response(head | {"details": details})
+
+    def _evict(self, request: Request, at: Address, body: bytes) -> Response:
+        """`policy/v1` Eviction: a deletion, as nothing here has a disruption budget."""
+        options = delete_options(request.query, decode(request, body).get("deleteOptions") or {})
+        self._deleter.delete(at.rtype, at.key, options)
+        return json_response(
+            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+        )
+
+    def _bind(self, request: Request, at: Address, body: bytes) -> Response:
+        """`v1` Binding: gives a Pod its node."""
+        node = (decode(request, body).get("target") or {}).get("name", "")
+        if not node:
+            raise errors.invalid("", "Binding", at.name, [required("target.name")])
+
+        def assign(pod: Json) -> Json:
+            assigned = pod["spec"].get("nodeName")
+            if assigned:
+                why = f'pod {at.name} is already assigned to node "{assigned}"'
+                raise errors.conflict("", "pods/binding", at.name, why)
+            pod["spec"]["nodeName"] = node
+            return pod
+
+        self._writer.update(at.rtype, at.key, assign, self._options(request), "binding")
+        return json_response(
+            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+        )
 
     def _delete_collection(self, request: Request, at: Address, body: bytes) -> Response:
         if at.namespace is None or at.rtype.key == "namespaces":
@@ -204,6 +237,8 @@ def decode(request: Request, body: bytes) -> Json:
             import yaml
 
             return msgspec.convert(yaml.safe_load(body), dict[str, Any])
+        if kind == protobuf.MEDIA_TYPE:
+            return protobuf.decode(body)
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
         raise errors.bad_request(f"the object provided is unrecognized (must be a JSON object): {error}") from None
     raise errors.unsupported_media_type(("application/json", "application/yaml"))

@@ -40,15 +40,12 @@ def _prepare_namespace(obj: Json, old: Json | None) -> None:
 
 def _pod_preparer(store: Store) -> Any:
     def prepare(obj: Json, old: Json | None) -> None:
-        if old is None:
-            pods.set_pod_defaults(obj)
+        pods.set_pod_defaults(obj, old)
+        if old is None and "nodeName" not in obj["spec"] and store.count("nodes") == 1:
             # The scheduler's whole job where there is one node; done here it costs no second write.
-            if "nodeName" not in obj["spec"] and store.count("nodes") == 1:
-                node = store.select("nodes")[0]
-                if not node.obj.get("spec", {}).get("unschedulable"):
-                    obj["spec"]["nodeName"] = node.name
-        else:
-            pods.set_template_defaults(obj.setdefault("spec", {}))
+            node = store.select("nodes")[0]
+            if not node.obj.get("spec", {}).get("unschedulable"):
+                obj["spec"]["nodeName"] = node.name
 
     return prepare
 

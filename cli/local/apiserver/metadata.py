@@ -60,6 +60,8 @@ def carry_over(rtype: ResourceType, meta: Json, old: Json) -> None:
             meta[field] = old[field]
         else:
             meta.pop(field, None)
+    if "managedFields" not in meta and "managedFields" in old:
+        meta["managedFields"] = old["managedFields"]
     _drop_empty(meta)
 
 

@@ -1,5 +1,6 @@
 """PATCH: which kind of patch a request carries, and how it changes the stored object."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,9 @@ import msgspec
 
 from cli.local.apiserver import errors
 from cli.local.apiserver.address import Address
+from cli.local.apiserver.apply import Manager, apply
 from cli.local.apiserver.errors import StatusError
+from cli.local.apiserver.metadata import timestamp
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.patch import PatchError, json_patch, merge_patch
 from cli.local.apiserver.registry import ResourceType
@@ -33,12 +36,57 @@ class Patcher:
 
     def patch(self, at: Address, content_type: str, body: bytes, options: WriteOptions) -> tuple[Stored, bool]:
         """Apply a patch; returns the object and whether it was created. Raises StatusError: 400, 404, 409, 415, 422."""
+        if content_type in APPLY_PATCHES:
+            return self._apply(at, body, options)
         change = change_of(at.rtype.schema, content_type, body, at.rtype)
         return self._writer.update(at.rtype, at.key, change, options, at.subresource), False
+
+    def _apply(self, at: Address, body: bytes, options: WriteOptions) -> tuple[Stored, bool]:
+        """Server-side apply: creates the object when it does not exist."""
+        rtype = at.rtype
+        config = _configuration(body)
+        if config.get("metadata", {}).get("managedFields"):
+            raise errors.bad_request("metadata.managedFields must be nil")
+        if config.get("metadata", {}).get("name", at.name) != at.name:
+            message = (
+                f"the name of the object ({config['metadata']['name']}) does not match the name on the URL ({at.name})"
+            )
+            raise errors.bad_request(message)
+        config = self._writer.shape(rtype, config, options, defaults=False)
+        config["metadata"]["name"] = at.name
+        manager = Manager(options.manager, "Apply", rtype.api_version, at.subresource)
+        now = timestamp(time.time())
+        options.applies = True
+        if self._store.get(rtype.key, at.key) is None:
+            if at.subresource:
+                raise errors.not_found(rtype.group, rtype.plural, at.name)
+            if config["metadata"].get("uid"):
+                why = f"uid mismatch: the provided object specified uid {config['metadata']['uid']}, and no existing object was found"
+                raise errors.conflict(rtype.group, rtype.plural, at.name, why)
+            obj = apply(rtype.schema, None, config, manager, now, force=options.force)
+            return self._writer.create(rtype, at.namespace or "", obj, options), True
+
+        def change(live: Json) -> Json:
+            return apply(rtype.schema, live, config, manager, now, force=options.force)
+
+        return self._writer.update(rtype, at.key, change, options, at.subresource), False
 
     def scale_change(self, content_type: str, body: bytes) -> Callable[[Json], Json]:
         """A patch of the scale subresource."""
         return change_of(ANY, content_type, body, None)
+
+
+def _configuration(body: bytes) -> Json:
+    """An applied configuration, JSON or YAML. Raises a 400 StatusError when it is neither."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        import yaml
+
+        try:
+            return msgspec.convert(yaml.safe_load(body), dict[str, Any])
+        except (yaml.YAMLError, msgspec.ValidationError) as error:
+            raise errors.bad_request(f"error decoding YAML: {error}") from None
 
 
 def change_of(schema: Schema, content_type: str, body: bytes, rtype: ResourceType | None) -> Callable[[Json], Json]:

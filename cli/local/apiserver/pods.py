@@ -76,11 +76,16 @@ def _pull_policy(image: str) -> str:
     return "IfNotPresent" if tagged else "Always"
 
 
-def set_pod_defaults(obj: Json) -> None:
-    """Defaults and initial status of a new Pod, without its node."""
+def set_pod_defaults(obj: Json, old: Json | None) -> None:
+    """Defaults of a Pod, and the initial status of a new one; what its admission decided stays."""
     spec = obj.setdefault("spec", {})
     set_template_defaults(spec)
     spec.setdefault("enableServiceLinks", True)
+    if old is not None:
+        for field in ("nodeName", "priority", "preemptionPolicy"):
+            if field in old["spec"]:
+                spec.setdefault(field, old["spec"][field])
+        return
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cli.local.apiserver import errors, metadata
+from cli.local.apiserver.apply import Manager, track_update
 from cli.local.apiserver.builtin import OBJECT_META
 from cli.local.apiserver.coerce import CoercionError, coerce, undecodable
 from cli.local.apiserver.fielderrors import FieldError
@@ -75,9 +76,12 @@ class Writer:
         if not subresource:
             self._strategy(rtype).prepare(obj, before)
         self._check(rtype, obj, before)
+        if not options.applies and "managedFields" in obj["metadata"]:
+            manager = Manager(options.manager, "Update", rtype.api_version, subresource)
+            track_update(rtype.schema, before, obj, manager, metadata.timestamp(time.time()))
         return self._commit(rtype, old, obj, options)
 
-    def shape(self, rtype: ResourceType, obj: Json, options: WriteOptions) -> Json:
+    def shape(self, rtype: ResourceType, obj: Json, options: WriteOptions, *, defaults: bool = True) -> Json:
         """Check kind and types, drop or refuse unknown fields, set the schema's defaults; returns the object in stored
         order.
         """
@@ -90,7 +94,8 @@ class Writer:
                     raise CoercionError("json: cannot unmarshal metadata: it must be an object")
                 unknown = [f"metadata.{name}" for name in coerce(OBJECT_META, obj["metadata"])]
                 unknown += prune(rtype.schema, obj)
-                apply_defaults(rtype.schema, obj)
+                if defaults:
+                    apply_defaults(rtype.schema, obj)
             else:
                 unknown = coerce(rtype.schema, obj)
         except CoercionError as error:
