@@ -40,7 +40,7 @@ async def run(settings: Settings) -> None:
             name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ
         }
         forks = ForkServer(list(settings.forkserver), settings.directory, environment)
-        host = Host(settings, client, forks, EventRecorder(client, settings.node_name), LogKeeper(), set())
+        host = Host(settings, client, forks, EventRecorder(client, "kubelet", settings.node_name), LogKeeper(), set())
         manager = Manager(host)
         node = NodeKeeper(client, settings, listener.getsockname()[1])
         async with asyncio.TaskGroup() as tasks:

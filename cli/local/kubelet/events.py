@@ -1,4 +1,4 @@
-"""Events (core/v1) about Pods: told to the API server in the background, repeated ones counted instead of repeated."""
+"""Events (core/v1): told to the API server in the background, repeated ones counted instead of repeated."""
 
 import asyncio
 import logging
@@ -25,11 +25,21 @@ class _Told(msgspec.Struct):
     count: int
 
 
+class Reference(msgspec.Struct, frozen=True, rename="camel"):
+    """The object that an event is about; `field_path` names a part of it."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    api_version: str = "v1"
+    field_path: str = ""
+
+
 class _Note(msgspec.Struct, frozen=True):
     """One thing to tell."""
 
-    about: tuple[str, str, str]  # namespace, name, uid of the Pod
-    container: str
+    about: Reference
     type: str
     reason: str
     message: str
@@ -39,28 +49,20 @@ class EventRecorder:
     """`record` never waits and never fails; `run` owns the telling. What the API server can't be told is logged and
     dropped."""
 
-    def __init__(self, client: KubeClient, node_name: str) -> None:
-        self._client, self._node_name = client, node_name
+    def __init__(self, client: KubeClient, component: str, host: str = "") -> None:
+        self._client, self._component, self._host = client, component, host
         self._waiting: asyncio.Queue[tuple[float, _Note]] = asyncio.Queue(_WAITING_LIMIT)
         self._told: OrderedDict[_Note, _Told] = OrderedDict()
 
-    def record(
-        self,
-        namespace: str,
-        name: str,
-        uid: str,
-        reason: str,
-        message: str,
-        *,
-        container: str = "",
-        warning: bool = False,
-    ) -> None:
-        """Note an event about a Pod, or about one of its containers."""
-        note = _Note((namespace, name, uid), container, "Warning" if warning else "Normal", reason, message[:1000])
+    def record(self, about: Reference, reason: str, message: str, warning: bool = False) -> None:
+        """Note an event about an object."""
+        note = _Note(about, "Warning" if warning else "Normal", reason, message[:1000])
         try:
             self._waiting.put_nowait((time.time(), note))
         except asyncio.QueueFull:
-            log.warning("too many events are waiting; dropped: %s %s/%s: %s", reason, namespace, name, message)
+            log.warning(
+                "too many events are waiting; dropped: %s %s/%s: %s", reason, about.namespace, about.name, message
+            )
 
     async def run(self) -> None:
         """Tell events until cancelled."""
@@ -70,7 +72,9 @@ class EventRecorder:
             try:
                 await self._tell(note, when)
             except ApiError as error:
-                log.warning("event %s about %s/%s is lost: %s", note.reason, *note.about[:2], error)
+                log.warning(
+                    "event %s about %s/%s is lost: %s", note.reason, note.about.namespace, note.about.name, error
+                )
 
     async def _tell(self, note: _Note, when: float) -> None:
         if told := self._told.get(note):
@@ -82,31 +86,27 @@ class EventRecorder:
             except ApiError as error:
                 if error.status != 404:  # events expire on a real API server
                     raise
-        collection = f"/api/v1/namespaces/{note.about[0]}/events"
-        body = _event(note, when, self._node_name)
+        collection = f"/api/v1/namespaces/{note.about.namespace}/events"
+        body = self._event(note, when)
         await self._client.create(collection, body)
         self._told[note] = _Told(f"{collection}/{body['metadata']['name']}", 1)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 
-
-def _event(note: _Note, when: float, node_name: str) -> dict[str, Any]:
-    namespace, name, uid = note.about
-    about = {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name, "uid": uid}
-    if note.container:
-        about["fieldPath"] = f"spec.containers{{{note.container}}}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{name[:230]}.{secrets.token_hex(8)}", "namespace": namespace},
-        "involvedObject": about,
-        "type": note.type,
-        "reason": note.reason,
-        "message": note.message,
-        "count": 1,
-        "firstTimestamp": rfc3339(when),
-        "lastTimestamp": rfc3339(when),
-        "source": {"component": "kubelet", "host": node_name},
-        "reportingComponent": "kubelet",
-        "reportingInstance": node_name,
-    }
+    def _event(self, note: _Note, when: float) -> dict[str, Any]:
+        about = note.about
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{about.name[:230]}.{secrets.token_hex(8)}", "namespace": about.namespace},
+            "involvedObject": {key: value for key, value in msgspec.to_builtins(about).items() if value},
+            "type": note.type,
+            "reason": note.reason,
+            "message": note.message,
+            "count": 1,
+            "firstTimestamp": rfc3339(when),
+            "lastTimestamp": rfc3339(when),
+            "source": {"component": self._component} | ({"host": self._host} if self._host else {}),
+            "reportingComponent": self._component,
+            "reportingInstance": self._host or self._component,
+        }

@@ -9,6 +9,7 @@ from cli.local.kubelet import lifecycle, procfs, store
 from cli.local.kubelet.addresses import NoAddress, free_address
 from cli.local.kubelet.admission import refusal
 from cli.local.kubelet.containers import ContainerRun
+from cli.local.kubelet.events import Reference
 from cli.local.kubelet.launcher import Host, NotMade, launch, prepare
 from cli.local.kubelet.lifecycle import Action, Finish, Kill, Start, Terminate
 from cli.local.kubelet.processes import StartError
@@ -99,9 +100,9 @@ class PodWorker:
     def event(self, reason: str, message: str, container: str = "", warning: bool = False) -> None:
         """Record an Event about this Pod."""
         meta = self.pod.metadata
-        self.host.events.record(
-            meta.namespace, meta.name, meta.uid, reason, message, container=container, warning=warning
-        )
+        field_path = f"spec.containers{{{container}}}" if container else ""
+        about = Reference("Pod", meta.namespace, meta.name, meta.uid, field_path=field_path)
+        self.host.events.record(about, reason, message, warning)
 
     # --- the loop -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The controllers that a one-machine platform needs: ReplicaSets, and garbage collection by ownerReferences."""
