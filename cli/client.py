@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     """An answer, read to its end."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     body: bytes
 
     def error(self) -> ErrorBody:
@@ -87,10 +87,15 @@ class Gateway:
         return msgspec.json.decode(self.ask("GET", path).body)
 
     def ask(
-        self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | IO[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
     ) -> Answer:
         """A request that may be repeated. Raises Refused from status 400 on, Failure when there is no answer."""
-        answer = self.send(method, path, body, headers or {}, ANSWER_SECONDS, repeat=True)
+        answer = self.send(method, path, body, headers or {}, seconds, repeat=True)
         if answer.status >= 400:
             raise Refused(answer)
         return answer
@@ -154,10 +159,12 @@ class Gateway:
         if self._connection.sock is None:
             self._connection.timeout = CONNECT_SECONDS
             self._connection.connect()
-            _notice_dead_peers(self._connection.sock)
+            _notice_dead_peers(self._connection)
         self._connection.sock.settimeout(seconds)
         try:
-            self._connection.request(method, self.target.url.path.rstrip("/") + path, body, self._headers | headers)
+            self._connection.request(
+                method, self.target.url.path.rstrip("/") + path, body, {**self._headers, **headers}
+            )
         except BrokenPipeError:
             if body is None or isinstance(body, bytes):
                 raise
@@ -188,9 +195,9 @@ class Gateway:
             raise Failure(message, START_HINT, Exit.UNAVAILABLE) from None
 
 
-def _notice_dead_peers(connection: socket.socket) -> None:
+def _notice_dead_peers(connection: http.client.HTTPConnection) -> None:
     """A host that vanished is noticed after about 45 s of silence, also where no deadline stands."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+            connection.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

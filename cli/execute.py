@@ -1,5 +1,6 @@
 """``faas execute``: calls a function and prints its result. Installed as ``kubectl-execute`` too."""
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -116,7 +117,9 @@ def _prepared(
         sent[headers.TIMEOUT_MS] = str(max(1, round(limit * 1000)))
     if wait is not None:
         start = seconds("--wait", wait) if wait else None
-        sent["Prefer"] = "wait" if start is None else f"wait={max(1, round(start))}"
+        if start is not None and start > MAX_TIMEOUT:
+            raise usage(f"--wait: {wait} is out of range (0 to {MAX_TIMEOUT:g}s)")
+        sent["Prefer"] = "wait" if start is None else f"wait={math.ceil(start)}"
         if timeout is None:
             limit += start or MAX_TIMEOUT
     body = sys.stdin.buffer.read() if parameters == "-" else os.fsencode(parameters)

@@ -72,9 +72,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def document(value: Any, form: str) -> None:
     """Prints ``value`` as ``json`` (two spaces deep) or ``yaml``."""
     if form == "yaml":
-        import yaml
+        from cli.yamltext import dump
 
-        print(yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False), end="")
+        print(dump(value), end="")
         return
     import msgspec
 
