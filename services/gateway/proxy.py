@@ -15,8 +15,8 @@ _QUERY = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]|^{}\"<>`\\]*")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HIDDEN = re.compile(r"%(?:2f|5c|00|0a|0d)", re.IGNORECASE)
 _DOT_SEGMENT = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
-_MAX_PATH = 16 * 1024
-"""Characters of path and of query; with both at their most the other headers still have half of their room."""
+_MAX_PATH = 8 * 1024 - 1
+"""Characters of path and of query, as many as the router takes."""
 
 
 def address_of(raw_path: bytes) -> tuple[FunctionRef, str] | None:

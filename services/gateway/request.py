@@ -1,8 +1,8 @@
 """What a caller may send: paths, header fields and body sizes are checked here, before anything reaches the bus. Pure
-but for ``read_body``."""
+but for reading bodies."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from services.contracts import headers
@@ -205,13 +205,20 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             raise too_large(len(body), limit)
         return body
     chunks, size = [], 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+    async for chunk in body_chunks(receive, message):
+        chunks.append(chunk)
+        size += len(chunk)
         if size > limit:
             raise too_large(f"more than {limit}", limit)
+    return b"".join(chunks)
+
+
+async def body_chunks(receive: Receive, first: Any = None) -> AsyncIterator[bytes]:
+    """The body as it comes; ``first`` is a message that was received already. Raises Disconnected."""
+    message = first or await receive()
+    while message["type"] == "http.request":
+        yield message.get("body", b"")
         if not message.get("more_body"):
-            return b"".join(chunks)
+            return
         message = await receive()
+    raise Disconnected

@@ -8,11 +8,13 @@ from services.common import bus, http, service
 from services.common.kube import KubeClient
 from services.common.settings import read_secret
 from services.contracts import subjects
-from services.gateway import docs_page, errors, functions_api, metrics, platform_api
+from services.gateway import archives_api, docs_page, errors, events_api, functions_api, logs_api, metrics, platform_api
 from services.gateway.app import Gateway
+from services.gateway.archive_store import ArchiveStore
 from services.gateway.config import Settings
 from services.gateway.connection import Connections
 from services.gateway.invoke import Invoker
+from services.gateway.live import Streams
 from services.gateway.progress import Watch
 from services.gateway.replies import Replies
 from services.gateway.trust import Hosts, InvalidTokens, Tokens, Trust, read_tokens
@@ -35,7 +37,11 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     async with KubeClient(settings.kubeconfig) as kube:
         app = Gateway(trust, Invoker(replies, figures, instance), figures, **_about())
         app.exception_handlers.update(errors.HANDLERS)
+        streams = Streams()
         app.include_router(functions_api.router(kube))
+        app.include_router(logs_api.router(kube, streams))
+        app.include_router(events_api.router(replies, streams))
+        app.include_router(archives_api.router(ArchiveStore(replies, settings.archive_replicas)))
         app.include_router(
             platform_api.router(app, lambda: _missing(replies, connections), metrics.exposition(figures))
         )
@@ -50,7 +56,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             ]
             log.info("listening", extra={"address": f"http://{settings.http_host}:{port}", "instance": instance})
             closed = asyncio.Event()
-            tasks.create_task(_drain(settings, stop, closed, connections, replies))
+            tasks.create_task(_drain(settings, stop, closed, connections, replies, streams))
             await http.serve(app, listener, closed, settings.drain_seconds + 1, connections.make)
             for task in background:
                 task.cancel()
@@ -80,7 +86,12 @@ async def _join_bus(settings: Settings, instance: str, replies: Replies, watch: 
 
 
 async def _drain(
-    settings: Settings, stop: asyncio.Event, closed: asyncio.Event, connections: Connections, replies: Replies
+    settings: Settings,
+    stop: asyncio.Event,
+    closed: asyncio.Event,
+    connections: Connections,
+    replies: Replies,
+    streams: Streams,
 ) -> None:
     """From SIGTERM to the end: not ready, then no longer listening, then no call left, or none that may take longer."""
     await stop.wait()
@@ -88,6 +99,7 @@ async def _drain(
     connections.closing = True
     await asyncio.sleep(settings.lame_duck_seconds)
     closed.set()
+    streams.close()
     deadline = asyncio.get_running_loop().time() + settings.drain_seconds
     while connections.open:
         await asyncio.sleep(0.05)
