@@ -134,7 +134,7 @@ class Controller:
         target, rules = self._wish(key, function)
         situation = Situation(function, target, self.view.owned(function), self.view.pods_of(key), time.time())
         held = self._reports.held(key, now)
-        load = memory.observed(rules, held, self._observation.lasted(now), asked, now)
+        load = memory.observed(rules, held, self._observation, asked, now)
         serving = serving_revision(situation, held.in_flight + held.queued, rules.concurrency)
         decision = decide(rules, load, _running(memory, situation, serving, now), memory.panic_until, now)
         memory.panic_until = decision.panic_until

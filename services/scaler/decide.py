@@ -86,17 +86,18 @@ def decide(rules: Rules, load: Load, running: Running, panic_until: float, now: 
     """The replicas that ``load`` needs, within the rules' bounds."""
     floor = _needed_now(rules, load, running)
     sudden = math.ceil(load.panic / rules.target)
-    if sudden >= PANIC_AT * max(1, running.ready):
+    if running.replicas and sudden >= PANIC_AT * max(1, running.ready):
         panic_until = now + rules.window
     want, reason = max(math.ceil(load.stable / rules.target), floor), "load"
-    if floor == 0 and rules.min == 0 and _idle(rules, load, running):
+    if not running.replicas:
+        # what the windows remember is of calls that are over
+        want, reason = floor, "a call came in" if floor else "idle"
+    elif floor == 0 and rules.min == 0 and _idle(rules, load, running):
         want, reason, panic_until = 0, "idle", NO_PANIC
     elif now < panic_until:
         want, reason = max(want, sudden, running.replicas), "load has jumped"
     elif want < running.replicas:
         want, reason = _down(rules, load, running, want)
-    elif load.asked and floor == want:
-        reason = "a call came in"
     bounded = min(max(want, rules.min), rules.max)
     return Decision(bounded, reason if bounded == want else "bounds", panic_until)
 
@@ -114,7 +115,7 @@ def _idle(rules: Rules, load: Load, running: Running) -> bool:
         load.in_flight == load.queued == 0
         and load.idle_for >= rules.zero_after
         and load.observed_for >= rules.zero_after
-        and (not running.replicas or running.settled_for >= max(rules.zero_after, SHORTEST_STAY))
+        and running.settled_for >= max(rules.zero_after, SHORTEST_STAY)
     )
 
 

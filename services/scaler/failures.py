@@ -1,6 +1,5 @@
 """Why Pods do not start: what the kubelet, the scheduler and the ReplicaSet controller say about them. Pure."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -13,8 +12,8 @@ DEAF_AFTER = 30.0
 """Seconds that a running container may take to answer its readiness probe before that is called a failure."""
 MAX_WORDS = 1024
 """Characters of a container's last words in a condition."""
-_NAMED = re.compile(r"(?:^|\W)((?:Archive|Handler|Source)[A-Z][A-Za-z]+): ")
-"""A reason that the runtime names in its last words, such as ``ArchiveNotFound: …``."""
+_CANNOT_START = "faas: cannot start: "
+"""Begins the last line that the Python runtime prints when it gives up; what stands before is for the log's readers."""
 
 
 class Failure(NamedTuple):
@@ -68,11 +67,12 @@ def _container_failure(status: ContainerStatus, now: float) -> Failure | None:
 
 
 def _crash(ended: Terminated) -> Failure:
-    words = ended.message.strip()[-MAX_WORDS:]
-    named = _NAMED.search(words)
+    words = ended.message.rpartition(_CANNOT_START)[2].strip()[-MAX_WORDS:]
     if ended.reason == "OOMKilled":
         return Failure("OOMKilled", words or "the container used more memory than its limit")
-    reason = named[1] if named else "CrashLoopBackOff"
+    reason = "CrashLoopBackOff"
+    if words.startswith("archive "):
+        reason = "ArchiveNotFound" if "(404)" in words else "ArchiveUnusable"
     return Failure(reason, words or f"the container exited with code {ended.exit_code}")
 
 

@@ -1,7 +1,7 @@
 """What the scaler remembers of one Function between two looks at it. Pure in ``now`` (monotonic seconds)."""
 
 from services.scaler.decide import NO_PANIC, Load, Rules
-from services.scaler.windows import Held, Series
+from services.scaler.windows import Held, Observation, Series
 
 
 class Memory:
@@ -29,17 +29,18 @@ class Memory:
         self.load.add(now, concurrency_seconds)
         self.last_active = now
 
-    def observed(self, rules: Rules, held: Held, observed_for: float, asked: bool, now: float) -> Load:
+    def observed(self, rules: Rules, held: Held, observation: Observation, asked: bool, now: float) -> Load:
         """The load that decides."""
         if held.in_flight or held.queued:
             self.last_active = now
+        span = max(1.0, observation.span(now))
         return Load(
-            stable=self.load.total(now, rules.window) / max(1.0, min(rules.window, observed_for)),
-            panic=self.load.total(now, rules.panic_window) / max(1.0, min(rules.panic_window, observed_for)),
+            stable=self.load.total(now, rules.window) / min(rules.window, span),
+            panic=self.load.total(now, rules.panic_window) / min(rules.panic_window, span),
             in_flight=held.in_flight,
             queued=held.queued,
             idle_for=now - self.last_active,
-            observed_for=observed_for,
+            observed_for=observation.lasted(now),
             asked=asked,
         )
 

@@ -41,8 +41,10 @@ class Situation(NamedTuple):
 
     def failure(self, revision: str) -> Failure | None:
         """Why ``revision`` has no ready Pod; None while it has one or is merely starting."""
-        if self.ready(revision):
-            return None
+        return None if self.ready(revision) else self.stuck(revision)
+
+    def stuck(self, revision: str) -> Failure | None:
+        """Why ``revision`` has fewer ready Pods than are asked for, as long as it is not merely time."""
         return find_failure(self.replica_sets.get(revision), self.pods.get(revision, []), self.unix)
 
     def update_failure(self) -> Failure | None:
@@ -62,8 +64,8 @@ def serving_revision(now: Situation, held: int, concurrency: int) -> str:
     current, target = now.function.status.revision, now.target_hash
     if not target or not current or current == target:
         return current or target
-    enough = min(math.ceil(held / concurrency), now.replicas(target))
-    if now.ready(target) >= max(1, enough):
+    ready, enough = now.ready(target), math.ceil(held / concurrency)
+    if ready and (ready >= min(enough, now.replicas(target)) or now.stuck(target)):
         return target
     if now.ready(current):
         return current

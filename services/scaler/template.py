@@ -10,7 +10,7 @@ from services.contracts import archives
 from services.contracts.durations import parse_duration
 from services.contracts.names import FunctionRef
 from services.contracts.resources import API_VERSION, LABEL_FUNCTION, LABEL_REVISION, Function
-from services.contracts.validation import spec_problems
+from services.contracts.validation import function_problems
 
 CONTAINER = "function"
 PORT = 8080
@@ -46,7 +46,7 @@ def revision_of(function: Function, platform: Platform) -> Revision:
 
     Scale settings, coldStart and idempotent are no part of it, so changing them restarts nothing.
     """
-    problems = spec_problems(function.spec)
+    problems = function_problems(function)
     if problems:
         raise InvalidSpec("; ".join(problems))
     template = _template(function, platform)

@@ -83,6 +83,7 @@ class Observation:
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._began: float | None = None
         self._connection = -1
         self._ticked = 0.0
 
@@ -94,7 +95,12 @@ class Observation:
             self._since = None
         elif self._since is None or connection != self._connection or paused:
             self._since, self._connection = now, connection
+            self._began = now if self._began is None else self._began
 
     def lasted(self, now: float) -> float:
         """Seconds of unbroken observation."""
         return 0.0 if self._since is None else now - self._since
+
+    def span(self, now: float) -> float:
+        """Seconds since observation first began, gaps included: what an average may be taken over."""
+        return 0.0 if self._began is None else now - self._began

@@ -124,7 +124,7 @@ class Writer:
 
     async def _delete(self, action: DeleteReplicaSet) -> None:
         if action.orphan_of is not None and await self._exists(action.namespace, *action.orphan_of):
-            return
+            raise ApiError(409, "HasOwner", "its Function exists, though the watch does not show it")
         options = {"preconditions": {"uid": action.uid}, "propagationPolicy": "Background"}
         try:
             await self._send("DELETE", replica_sets_path(action.namespace, action.name), options)
