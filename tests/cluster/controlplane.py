@@ -20,6 +20,7 @@ from tests.cluster.processes import Child, ClusterError, free_ports
 
 LOOPBACK = "127.0.0.1"
 SERVICE_RANGE = "10.96.0.0/16"
+API_SERVICE = "10.96.0.1"  # the first address of the range is the Service "kubernetes"
 START_ATTEMPTS = 3  # ports are chosen before the servers bind them, so now and then another process takes one
 NODE_NAME = "node1"
 
@@ -29,6 +30,7 @@ USERS = {
     ADMIN: "system:masters",
     "system:kube-controller-manager": "",
     "system:kube-scheduler": "",
+    "system:kube-proxy": "",
     f"system:node:{NODE_NAME}": "system:nodes",
 }
 
@@ -36,12 +38,16 @@ USERS = {
 class ControlPlane:
     """A control plane in `directory`: running after `start`, gone after `stop`, or with the process that started it."""
 
-    def __init__(self, directory: Path, *, controllers: bool = True) -> None:
-        """With `controllers` false only etcd and the API server run, so that nothing but the caller changes objects."""
+    def __init__(self, directory: Path, *, controllers: bool = True, address: str = LOOPBACK) -> None:
+        """With `controllers` false only etcd and the API server run, so that nothing but the caller changes objects.
+
+        `address`: where the API server is reached; another than loopback is published to Pods as well.
+        """
         self.directory = directory
         self.url = ""
         self.authority = pki.create_authority("test cluster CA")
         self._controllers = controllers
+        self._address = address
         self._tokens = {user: secrets.token_hex(16) for user in USERS}
         self._children: list[Child] = []
         self._apis: dict[str, Api] = {}
@@ -97,7 +103,7 @@ class ControlPlane:
         folder = self.directory
         for name, pair in {
             "ca": self.authority,
-            "apiserver": pki.issue_server_certificate(self.authority, "kube-apiserver", [LOOPBACK], ["localhost"]),
+            "apiserver": self._serving_certificate(),
             "apiserver-kubelet-client": pki.issue_client_certificate(self.authority, "apiserver", "system:masters"),
             "service-accounts": pki.issue_client_certificate(self.authority, "service-accounts"),
         }.items():
@@ -105,20 +111,30 @@ class ControlPlane:
         rows = (f'{self._tokens[user]},{user},{user},"{group}"' for user, group in USERS.items())
         pki.write_secret(folder / "tokens.csv", "\n".join(rows) + "\n")
 
+    def _serving_certificate(self) -> pki.KeyPair:
+        names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+        return pki.issue_server_certificate(self.authority, "kube-apiserver", [self._address, API_SERVICE], names)
+
     def _start_servers(self) -> None:
         client_port, peer_port, secure_port = free_ports(3)
         etcd_url, peer_url = f"http://{LOOPBACK}:{client_port}", f"http://{LOOPBACK}:{peer_port}"
-        self.url = f"https://{LOOPBACK}:{secure_port}"
+        self.url = f"https://{self._address}:{secure_port}"
         etcd = self._child("etcd", *etcd_flags(etcd_url, peer_url))
-        apiserver = self._child("apiserver", *apiserver_flags(etcd_url, secure_port), *self._admission_flags())
+        apiserver = self._child("apiserver", *self._apiserver_flags(etcd_url, secure_port))
         api = self.api()
         # The API server gives up when etcd does not answer within 20 s, so both may start at once.
         apiserver.wait_until(lambda: etcd.process.poll() is not None or answers_ready(api), "an answer to /readyz")
         etcd.wait_until(lambda: True, "the API server was ready")
 
-    def _admission_flags(self) -> list[str]:
-        # Without controllers no namespace ever gets the service account that this plugin wants for every Pod.
-        return [] if self._controllers else ["--disable-admission-plugins=ServiceAccount"]
+    def _apiserver_flags(self, etcd_url: str, port: int) -> list[str]:
+        flags = [*apiserver_flags(etcd_url), f"--secure-port={port}", f"--advertise-address={self._address}"]
+        if self._address == LOOPBACK:
+            # The Service "kubernetes" can't lead to a loopback address: it would be refused again and again.
+            flags += [f"--bind-address={LOOPBACK}", "--endpoint-reconciler-type=none"]
+        if not self._controllers:
+            # Without them no namespace ever gets the service account that this plugin wants for every Pod.
+            flags += ["--disable-admission-plugins=ServiceAccount"]
+        return flags
 
     def _start_controllers(self) -> None:
         manager = self._child("controller-manager", *self._controller_flags())
@@ -138,7 +154,9 @@ class ControlPlane:
 
     def _own_flags(self, server: str) -> list[str]:
         kubeconfig = self.kubeconfig(f"system:kube-{server}")
-        return [f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0"]
+        flags = [f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0"]
+        # At the default of 20 requests a second, asking for its controllers' tokens takes the manager 4 s.
+        return [*flags, "--kube-api-qps=1000", "--kube-api-burst=1000"]
 
     def _child(self, server: str, *flags: str) -> Child:
         child = Child(server, [self._kube, server, *flags], self.directory)
@@ -160,13 +178,9 @@ def etcd_flags(url: str, peer_url: str) -> list[str]:
     ]
 
 
-def apiserver_flags(etcd_url: str, port: int) -> list[str]:
+def apiserver_flags(etcd_url: str) -> list[str]:
     return [
         f"--etcd-servers={etcd_url}",
-        f"--secure-port={port}",
-        f"--bind-address={LOOPBACK}",
-        f"--advertise-address={LOOPBACK}",
-        "--endpoint-reconciler-type=none",  # it would try to publish the loopback address, which is refused
         f"--service-cluster-ip-range={SERVICE_RANGE}",
         "--tls-cert-file=apiserver.crt",
         "--tls-private-key-file=apiserver.key",
@@ -180,6 +194,7 @@ def apiserver_flags(etcd_url: str, port: int) -> list[str]:
         "--kubelet-client-certificate=apiserver-kubelet-client.crt",
         "--kubelet-client-key=apiserver-kubelet-client.key",
         "--kubelet-preferred-address-types=InternalIP",
+        "--allow-privileged=true",
     ]
 
 
