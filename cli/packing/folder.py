@@ -48,7 +48,9 @@ def fits_inline(texts: dict[str, str]) -> bool:
 
 
 def _walk(root: Path, folder: Path, ignore: Ignore) -> Iterator[SourceFile]:
-    for entry in os.scandir(folder):
+    with os.scandir(folder) as opened:
+        entries = list(opened)
+    for entry in entries:
         file = Path(entry.path)
         path = file.relative_to(root).as_posix()
         if ignore.leaves_out(path, entry.is_dir()):

@@ -83,6 +83,7 @@ def _collect(body: list[ast.stmt], names: Names) -> None:
 
 
 def _stored(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While):
-        return set()
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    """The names that a statement itself assigns, without those of the statements in it."""
+    heads = [part for part in ast.iter_child_nodes(node) if not isinstance(part, ast.stmt | ast.excepthandler)]
+    names = (name for head in heads for name in ast.walk(head) if isinstance(name, ast.Name))
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}

@@ -118,7 +118,7 @@ def _explained(said: str, wanted: Requirements, platform: Platform) -> Failure:
         return Failure(
             message, "choose a version that has one, or another package; --python, --arch, --libc for another target"
         )
-    return Failure(f"{wanted.origin} cannot be resolved for {platform}: {reason[:500]}")
+    return Failure(f"{wanted.origin} cannot be resolved for {platform}: {reason[:500] or 'uv gave no reason'}")
 
 
 def _read(file: Path) -> str:
