@@ -83,6 +83,18 @@ async def _replace(kube: KubeClient, ref: FunctionRef, wanted: Document) -> tupl
     raise FaasError(Code.CONFLICT, f"function {ref} keeps changing; try again", retry_after=1)
 
 
+def everywhere(kube: KubeClient) -> APIRouter:
+    """The route that spans all namespaces; the door asks for a token that opens all of them."""
+    routes = APIRouter(prefix="/api/v1", tags=["functions"])
+
+    @routes.get("/functions", summary="List the functions of all namespaces")
+    async def list_all_functions() -> Response:
+        found = msgspec.json.decode(await kube.request("GET", f"/apis/{GROUP}/{VERSION}/functions"))
+        return json_response({"items": found["items"]})
+
+    return routes
+
+
 def router(kube: KubeClient) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/api/v1/namespaces/{namespace}/functions", tags=["functions"])

@@ -38,6 +38,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         app = Gateway(trust, Invoker(replies, figures, instance), figures, **_about())
         app.exception_handlers.update(errors.HANDLERS)
         streams = Streams()
+        app.include_router(functions_api.everywhere(kube))
         app.include_router(functions_api.router(kube))
         app.include_router(logs_api.router(kube, streams))
         app.include_router(events_api.router(replies, streams))
