@@ -79,9 +79,7 @@ def read_event(headers: list[tuple[bytes, bytes]], body: bytes) -> CloudEvent:
         raise _bad("a batch of CloudEvents is not supported: send them one by one")
     if content_type.lower().startswith("application/cloudevents"):
         return _structured(content_type, body)
-    attributes: dict[str, Any] = {
-        name[3:]: unquote(value, errors="strict") for name, value in fields.items() if name.startswith("ce-")
-    }
+    attributes: dict[str, Any] = {name[3:]: _text(value) for name, value in fields.items() if name.startswith("ce-")}
     if not attributes:
         raise _bad("the request is no CloudEvent: it has neither ce-* headers nor application/cloudevents+json")
     if content_type:
@@ -137,6 +135,14 @@ def _build(attributes: dict[str, Any], data: Any) -> CloudEvent:
     core = {name: attributes[name] for name in _CORE if name in attributes}
     extensions = {name: value for name, value in attributes.items() if name not in _CORE}
     return CloudEvent(**core, data=data, extensions=extensions)
+
+
+def _text(value: str) -> str:
+    """An attribute's header value: percent-encoded UTF-8 (binding §3.1.3.2)."""
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError as error:
+        raise _bad(f"a ce- header is not percent-encoded UTF-8: {error}") from None
 
 
 def _data_of(content_type: str, body: bytes) -> Any:

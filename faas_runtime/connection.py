@@ -11,14 +11,14 @@ import httptools
 
 from faas_runtime.call import Call
 from faas_runtime.limits import HEAD_DEADLINE, IDLE_TIMEOUT, MAX_BODY, MAX_HEAD, MAX_HEADERS, REQUEST_DEADLINE
-from faas_runtime.response import BUSY, CONTINUE, DRAINING, error_answer
+from faas_runtime.response import CONTINUE, DRAINING, error_answer
 
 
 class Server(Protocol):
     """What a connection needs of its server."""
 
-    def opened(self, connection: HttpConnection) -> bool:
-        """Register a connection; False when there are too many."""
+    def opened(self, connection: HttpConnection) -> bytes | None:
+        """Register a connection; the answer to close it with when it is not wanted."""
 
     def closed(self, connection: HttpConnection) -> None:
         """Forget a connection."""
@@ -56,8 +56,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
         self.idle_since = monotonic()
-        if not self.server.opened(self):
-            self._close_after(BUSY)
+        if (refusal := self.server.opened(self)) is not None:
+            self._close_after(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
@@ -71,7 +71,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(400, "bad_request", "protocol upgrades are not supported")
+            pass  # refused with its headers
         except httptools.HttpParserError as error:
             self._refuse(400, "bad_request", f"the request is not HTTP/1.1: {error}")
         if self.partial and not self.closing and not self.garbled:
@@ -106,6 +106,9 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self.head_done = True
+        if self.parser.should_upgrade():  # CONNECT too
+            self._refuse(400, "bad_request", "protocol upgrades are not supported")
+            return
         headers = self.headers
         if len(headers) > MAX_HEADERS or sum([len(name) + len(value) for name, value in headers]) > MAX_HEAD:
             self._refuse_head()

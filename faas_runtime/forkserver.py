@@ -124,6 +124,8 @@ class ForkServer:
             request = msgspec.json.decode(line, type=StartRequest)
         except msgspec.DecodeError as error:
             return Answer(id=_id_of(line), error=f"the request is wrong: {error}")
+        if wrong := _wrong_in(request.env):
+            return Answer(id=request.id, error=wrong)
         try:
             directory = os.open(request.cwd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -135,16 +137,24 @@ class ForkServer:
             return Answer(id=request.id, error=f"stdout {request.stdout}: {error.strerror}")
         try:
             pid = os.fork()
-            if pid == 0:
-                self._become_child(request, directory, log)
-            return Answer(id=request.id, pid=pid)
         except OSError as error:
-            return Answer(id=request.id, error=f"fork: {error.strerror}")
-        finally:
-            os.close(directory)
-            os.close(log)
+            pid, failure = -1, f"fork: {error.strerror}"
+        if pid == 0:
+            self._become_child(request, directory, log)
+        os.close(directory)
+        os.close(log)
+        return Answer(id=request.id, pid=pid) if pid > 0 else Answer(id=request.id, error=failure)
 
     def _become_child(self, request: StartRequest, directory: int, log: int) -> NoReturn:
+        """Raises Child in the new process, or ends it: it must never go on as a second server."""
+        try:
+            self._shed_the_server(request, directory, log)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        raise Child
+
+    def _shed_the_server(self, request: StartRequest, directory: int, log: int) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
@@ -154,7 +164,8 @@ class ForkServer:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        os.close(null)
+        for descriptor in (null, directory, log):
+            os.close(descriptor)
         for client in self.clients.values():
             client.connection.close()
         self.listener.close()
@@ -165,7 +176,6 @@ class ForkServer:
                 file.write(str(request.oom_score_adj))
         os.environ.clear()
         os.environ.update(request.env)
-        raise Child
 
     def _report_exits(self) -> None:
         while True:
@@ -218,6 +228,16 @@ def _listen(path: str) -> socket.socket:
         os.umask(before)
     listener.listen(16)
     return listener
+
+
+def _wrong_in(env: dict[str, str]) -> str:
+    """What of an environment the operating system could not take; empty when nothing."""
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name:
+            return f"env: {name!r} cannot be the name of a variable"
+        if "\0" in value:
+            return f"env: the value of {name!r} has a NUL character"
+    return ""
 
 
 def _id_of(line: bytes) -> str:

@@ -182,6 +182,7 @@ class Parent:
             self.fork_at = 0.0
             for worker in self.workers.values():
                 worker.drain()
+            self.listener.close()  # the worker's is the last one then: it knows when to close it
         elif now > self.kill_at:
             for worker in self.workers.values():
                 os.kill(worker.pid, signal.SIGKILL)

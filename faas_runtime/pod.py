@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 from faas_runtime.errors import StartupError
-from faas_runtime.limits import BACKLOG
+from faas_runtime.listener import listen
 from faas_runtime.parent import Parent
-from faas_runtime.settings import Settings, read_settings
+from faas_runtime.settings import read_settings
 
 _DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 _TERMINATION_LOG_LIMIT = 4000  # the kubelet shows the last 4,096 bytes
@@ -26,7 +25,7 @@ def main() -> int:
     workspace = None
     try:
         settings = read_settings(os.environ)
-        listener = _listen(settings)
+        listener = listen(settings.host, settings.port)
         workspace = _make_workspace()
         fatal = Parent(settings, listener, workspace).run()
     except StartupError as error:
@@ -47,19 +46,6 @@ def _give_up(reason: str, termination_log: str | None) -> int:
         with contextlib.suppress(OSError), open(path, "wb") as file:
             file.write(reason.encode("utf-8", "replace")[:_TERMINATION_LOG_LIMIT])
     return 1
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise StartupError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
-    return listener
 
 
 def _make_workspace() -> Path:

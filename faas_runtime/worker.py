@@ -22,7 +22,9 @@ from faas_runtime.errors import StartupError
 from faas_runtime.heartbeat import Heartbeat
 from faas_runtime.invoke import Handler, compile_async, compile_sync
 from faas_runtime.limits import BACKLOG, LINGER, MAX_CONNECTIONS, TICK
+from faas_runtime.listener import drain_queue
 from faas_runtime.loader import load_handler
+from faas_runtime.response import BUSY, DRAINING
 from faas_runtime.runners import TaskRunner, ThreadRunner
 from faas_runtime.settings import Settings, hide_platform_variables
 from faas_runtime.source import activate, place_source
@@ -83,7 +85,7 @@ class Worker:
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         self._ending = asyncio.Event()
-        self._retiring = False
+        self._retiring = self._leaving = False
         is_asgi = handler.kind == "asgi"
         self._lifespan = Lifespan(handler.target) if is_asgi else None
         self._dispatcher = Dispatcher(
@@ -118,22 +120,31 @@ class Worker:
         await self._dispatcher.idle.wait()  # bounded: every call is answered by its deadline
         if self._lifespan is not None:
             await self._lifespan.stop()
-        # While the last clients are told, new ones are still accepted and told the same, so that none is reset.
+        await self._take_leave(server)
+        ticking.cancel()
+
+    async def _take_leave(self, server: asyncio.AbstractServer) -> None:
+        """Close without a reset: it would leave a client in doubt whether its call was started."""
+        self._leaving = True
         for connection in list(self._connections):
             connection.say_goodbye()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 await self._all_closed.wait()
+                if not self._retiring:
+                    await drain_queue(self._listener)
+                    await self._all_closed.wait()
         server.close()
-        ticking.cancel()
 
     # --- what connections ask for ---
 
-    def opened(self, connection: HttpConnection) -> bool:
-        """A client has connected; False when there are too many."""
+    def opened(self, connection: HttpConnection) -> bytes | None:
+        """A client has connected; what to tell it when it cannot stay."""
         self._connections.add(connection)
         self._all_closed.clear()
-        return len(self._connections) <= MAX_CONNECTIONS
+        if self._leaving:
+            return DRAINING
+        return BUSY if len(self._connections) > MAX_CONNECTIONS else None
 
     def closed(self, connection: HttpConnection) -> None:
         """A client has gone."""

@@ -1,6 +1,8 @@
 """The end of a Pod: nothing that was let in is lost, nothing new is let in, and nobody is left without an answer."""
 
+import contextlib
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +31,10 @@ def test_running_calls_finish_and_new_ones_are_refused() -> None:
         running.process.send_signal(signal.SIGTERM)
         until(lambda: running.call(method="GET", path="/healthz").status == 503, "the Pod is no longer ready")
         kept.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n0")
-        for refused in (kept.recv(1000), _exchange(running, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n0")):
+        for refused in (
+            kept.recv(1000),
+            _exchange(running, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n0"),
+        ):
             assert refused.startswith(b"HTTP/1.1 503 ")
             assert b"Faas-Error: draining\r\n" in refused
             assert b"Connection: close\r\n" in refused
@@ -116,10 +121,8 @@ def _call_until_refused(running: Pod, seconds: float, started: threading.Barrier
             return answered
         with connection:
             while True:
-                try:
+                with contextlib.suppress(OSError):  # the other end has said why already: read it
                     connection.sendall(request)
-                except OSError:
-                    pass  # the other end has said so already: read it
                 head = _read_answer(connection)
                 if head.startswith(b"HTTP/1.1 503 "):
                     assert b"Faas-Error: draining" in head
@@ -130,7 +133,7 @@ def _call_until_refused(running: Pod, seconds: float, started: threading.Barrier
                     break
 
 
-def _read_answer(connection) -> bytes:  # noqa: ANN001
+def _read_answer(connection: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(4096)
@@ -154,8 +157,7 @@ def test_concurrency_is_exact_under_a_barrage() -> None:
     with pod(SLEEP, FAAS_CONCURRENCY="7") as running, ThreadPoolExecutor(40) as clients:
         for _ in range(3):
             before = running.log.count("start")
-            begun = time.monotonic()
-            answers = list(clients.map(lambda _: _timed(running, begun), range(40)))
+            answers = list(clients.map(lambda _: _timed(running), range(40)))
             refused = [(answer, at) for answer, at in answers if answer.status == 503]
             assert len(refused) == 33
             assert all(answer.headers["faas-error"] == "busy" for answer, _ in refused)
@@ -181,6 +183,7 @@ def test_async_concurrency_is_exact_too() -> None:
         assert running.call(0).body == b"5"
 
 
-def _timed(running: Pod, begun: float) -> tuple[Answer, float]:
+def _timed(running: Pod) -> tuple[Answer, float]:
+    begun = time.monotonic()
     answer = running.call(1.0)
     return answer, time.monotonic() - begun

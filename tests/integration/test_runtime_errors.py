@@ -1,11 +1,12 @@
 """What a call can fail of: the answer has code and message, the log has the traceback, and the worker goes on."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.http import Answer
-from tests.support.runtime import pod, until
+from tests.support.runtime import Pod, pod, until
 
 MIB = 1024 * 1024
 
@@ -67,7 +68,7 @@ HANDLERS = """
 
 
 @pytest.fixture(scope="module", params=["def", "async def"])
-def failing(request: pytest.FixtureRequest):  # noqa: ANN201
+def failing(request: pytest.FixtureRequest) -> Iterator[Pod]:
     with pod(HANDLERS + f"\n    {request.param} handle(event):\n        return fail(event)\n") as running:
         yield running
 
@@ -90,7 +91,7 @@ def failing(request: pytest.FixtureRequest):  # noqa: ANN201
         ("coroutine", "result_not_encodable", "async def"),
     ],
 )
-def test_failing_handler(failing, kind: str, code: str, message: str) -> None:  # noqa: ANN001
+def test_failing_handler(failing: Pod, kind: str, code: str, message: str) -> None:
     worker = failing.workers
     status, found, text = error_of(failing.call(kind, {"Faas-Id": f"id-{kind}"}))
     assert (status, found) == (500, code)
@@ -104,7 +105,7 @@ def test_failing_handler(failing, kind: str, code: str, message: str) -> None:  
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"x":1}trailing', b"NaN", b"\xff", b"[" * 200_000, b"'x'", b" "])
-def test_body_that_is_not_json(failing, body: bytes) -> None:  # noqa: ANN001
+def test_body_that_is_not_json(failing: Pod, body: bytes) -> None:
     status, code, message = error_of(failing.call(body))
     assert (status, code) == (400, "bad_request")
     assert message.startswith("the body is not JSON: ")
@@ -158,7 +159,7 @@ def test_a_process_that_ends_is_replaced() -> None:
     """
     with pod(main) as running:
         before = int(running.call(1).body)
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionError):
             running.call("die")
         after = int(running.call(1).body)  # waits in the socket's queue until the new worker is there
         assert before != after

@@ -13,14 +13,34 @@ GOOD = "def handle(event):\n    return event"
 @pytest.mark.parametrize(
     ("main", "env", "reason"),
     [
-        (GOOD, {"FAAS_HANDLER": "absent:handle"}, "handler absent:handle: there is no module 'absent' in the function's source"),
+        (
+            GOOD,
+            {"FAAS_HANDLER": "absent:handle"},
+            "handler absent:handle: there is no module 'absent' in the function's source",
+        ),
         (GOOD, {"FAAS_HANDLER": "main:run"}, "handler main:run: module 'main' has no attribute 'run' (it has handle)"),
-        (GOOD, {"FAAS_HANDLER": "main.handle"}, "FAAS_HANDLER must look like module:attribute (main:handle), but is 'main.handle'"),
+        (
+            GOOD,
+            {"FAAS_HANDLER": "main.handle"},
+            "FAAS_HANDLER must look like module:attribute (main:handle), but is 'main.handle'",
+        ),
         ("handle = 5", {}, "handler main:handle: 'handle' is a int, not a function"),
-        ("import missing_dependency", {}, "No module named 'missing_dependency' (is it missing from the requirements?)"),
-        ("x = 1\nraise ValueError('no\\nconfig')", {}, "importing 'main' failed: ValueError: no config (main.py, line 2)"),
+        (
+            "import missing_dependency",
+            {},
+            "No module named 'missing_dependency' (is it missing from the requirements?)",
+        ),
+        (
+            "x = 1\nraise ValueError('no\\nconfig')",
+            {},
+            "importing 'main' failed: ValueError: no config (main.py, line 2)",
+        ),
         ("import sys\nsys.exit(4)", {}, "importing 'main' failed: SystemExit: 4 (main.py, line 2)"),
-        ("def handle(event:\n  pass", {}, "importing 'main' failed: SyntaxError: '(' was never closed (main.py, line 1)"),
+        (
+            "def handle(event:\n  pass",
+            {},
+            "importing 'main' failed: SyntaxError: '(' was never closed (main.py, line 1)",
+        ),
         ("def handle(): pass", {}, "handler main:handle must take (event) or (event, context), but is handle()"),
         ("def handle(a, b, c): pass", {}, "must take (event) or (event, context), but is handle(a, b, c)"),
         ("def handle(event, *, key): pass", {}, "must take (event) or (event, context), but is handle(event, *, key)"),
@@ -31,7 +51,11 @@ GOOD = "def handle(event):\n    return event"
         (None, {"FAAS_SOURCE_INLINE": '{"../x.py": ""}'}, "'../x.py' is no path inside the function's folder"),
         (None, {"FAAS_SOURCE_INLINE": '{"/x.py": ""}'}, "'/x.py' is no path inside the function's folder"),
         (GOOD, {"FAAS_ARCHIVE_URL": "http://h/x", "FAAS_ARCHIVE_SHA256": "0" * 64}, "a function has one source"),
-        (None, {"FAAS_ARCHIVE_URL": "http://h/x", "FAAS_ARCHIVE_SHA256": "0"}, "FAAS_ARCHIVE_SHA256 must be 64 hexadecimal"),
+        (
+            None,
+            {"FAAS_ARCHIVE_URL": "http://h/x", "FAAS_ARCHIVE_SHA256": "0"},
+            "FAAS_ARCHIVE_SHA256 must be 64 hexadecimal",
+        ),
     ],
 )
 def test_fatal_start(main: str | None, env: dict[str, str], reason: str) -> None:

@@ -1,0 +1,172 @@
+"""ASGI applications as functions."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.runtime import Pod, failed_start, pod, until
+
+APPLICATION = """
+    import asyncio, json
+    events = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            assert (await receive())["type"] == "lifespan.startup"
+            scope["state"]["greeting"] = "hello"
+            await send({"type": "lifespan.startup.complete"})
+            assert (await receive())["type"] == "lifespan.shutdown"
+            print("application stopped", flush=True)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        path = scope["path"]
+        if path == "/fail":
+            raise ValueError("no such thing")
+        if path == "/exit":
+            raise SystemExit(2)
+        if path == "/silent":
+            return
+        if path == "/slow":
+            await asyncio.sleep(60)
+        if path == "/wait":
+            return await receive()
+        start = {"type": "http.response.start", "status": 201, "headers": [
+            (b"content-type", b"application/json"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"),
+            (b"content-length", b"999"), (b"faas-error", b"busy")]}
+        if path == "/split":
+            start["headers"].append((b"x", b"a\\r\\nb: c"))
+        await send(start)
+        if path == "/half":
+            raise ValueError("half way")
+        if path == "/big":
+            for _ in range(9):
+                await send({"type": "http.response.body", "body": bytes(1024 * 1024), "more_body": True})
+        if path == "/stream":
+            for number in range(5):
+                await send({"type": "http.response.body", "body": b"%d," % number, "more_body": True})
+                await asyncio.sleep(0)
+        seen = {key: scope[key] for key in ("type", "http_version", "method", "scheme", "path", "root_path", "state")}
+        seen |= {"raw_path": scope["raw_path"].decode(), "query": scope["query_string"].decode(), "body": body.decode()}
+        seen["headers"] = [[name.decode(), value.decode()] for name, value in scope["headers"]]
+        await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
+        if path == "/background":
+            await asyncio.sleep(0.3)
+            print("background done", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def application() -> Iterator[Pod]:
+    with pod(APPLICATION, FAAS_HANDLER="main:app", FAAS_TIMEOUT_MS="2000") as running:
+        yield running
+
+
+def test_scope(application: Pod) -> None:
+    headers = {"Faas-Proxy": "1", "X-Mixed-Case": "yes"}
+    answer = application.call(b"body", headers, method="PATCH", path="/items/%C3%BC%2Fx?a=1&b=%20")
+    seen = json.loads(answer.body)
+    assert answer.status == 201
+    assert answer.all("set-cookie") == ["a=1", "b=2"]
+    assert answer.headers["content-length"] == str(len(answer.body))
+    assert "faas-error" not in answer.headers
+    assert (seen["method"], seen["path"], seen["raw_path"]) == ("PATCH", "/items/ü/x", "/items/%C3%BC%2Fx")
+    assert (seen["query"], seen["body"], seen["state"]) == ("a=1&b=%20", "body", {"greeting": "hello"})
+    assert (seen["type"], seen["scheme"], seen["http_version"], seen["root_path"]) == ("http", "http", "1.1", "")
+    assert ["x-mixed-case", "yes"] in seen["headers"]
+
+
+def test_plain_call_and_absolute_form(application: Pod) -> None:
+    assert json.loads(application.call({"x": 3}).body)["body"] == '{"x": 3}'
+    with application.connect() as connection:
+        connection.sendall(b"GET http://host/some/path?q HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while part := connection.recv(4096):
+            answer += part
+    assert b'"path": "/some/path"' in answer
+    assert b'"query": "q"' in answer
+
+
+def test_healthz_is_the_runtimes_unless_proxied(application: Pod) -> None:
+    assert application.call(method="GET", path="/healthz").body == b"ok\n"
+    assert application.call(None, {"Faas-Proxy": "1"}, method="GET", path="/healthz").status == 201
+
+
+def test_streams_are_collected(application: Pod) -> None:
+    answer = application.call(path="/stream")
+    assert answer.body.startswith(b"0,1,2,3,4,{")
+
+
+def test_head_keeps_the_applications_length(application: Pod) -> None:
+    answer = application.call(None, method="HEAD")
+    assert (answer.status, answer.body, answer.headers["content-length"]) == (201, b"", "999")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "message"),
+    [
+        ("/fail", 500, "handler_failed", "ValueError: no such thing"),
+        ("/half", 500, "handler_failed", "ValueError: half way"),
+        ("/exit", 500, "handler_exited", "the handler called sys.exit with 2"),
+        ("/silent", 500, "handler_failed", "the application ended without a complete response"),
+        ("/split", 500, "handler_failed", "ValueError: header x cannot have the value 'a\\r\\nb: c'"),
+        ("/big", 500, "result_too_large", "the result has 9437184 bytes, the limit is 8380416"),
+        ("/slow", 504, "handler_timeout", "the handler did not finish within 300 ms"),
+        ("/wait", 504, "handler_timeout", "the handler did not finish within 300 ms"),
+    ],
+)
+def test_failures(application: Pod, path: str, status: int, code: str, message: str) -> None:
+    answer = application.call(path=path, headers={"Faas-Timeout-Ms": "300"})
+    assert (answer.status, answer.headers["faas-error"]) == (status, code)
+    found = json.loads(answer.body)["message"]
+    assert found == message or (code == "result_too_large" and found.endswith("the limit is 8380416"))
+    assert application.call().status == 201
+
+
+def test_background_work_keeps_no_caller_waiting(application: Pod) -> None:
+    assert application.call(path="/background").status == 201
+    assert "background done" not in application.log
+    until(lambda: "background done" in application.log, "the work after the answer has ended")
+
+
+def test_lifespan_ends_with_the_pod() -> None:
+    with pod(APPLICATION, FAAS_HANDLER="main:app") as running:
+        assert running.stop() == 0
+        assert "application stopped" in running.log
+
+
+def test_start_up_that_fails_is_fatal() -> None:
+    main = """
+        async def app(scope, receive, send):
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": "Traceback …\\nKeyError: 'DATABASE'\\n"})
+    """
+    ended = failed_start(main, FAAS_HANDLER="main:app")
+    assert (ended.code, ended.reason) == (1, "the application's start-up failed: KeyError: 'DATABASE'")
+    assert "Traceback …\n" in ended.log
+
+
+ANSWER = """
+{0}await send({{"type": "http.response.start", "status": 200, "headers": []}})
+{0}await send({{"type": "http.response.body", "body": b"ok"}})
+"""
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "async def app(scope, receive, send):\n    assert scope['type'] == 'http'" + ANSWER.format("    "),
+        "class App:\n    async def __call__(self, scope, receive, send):\n"
+        "        if scope['type'] == 'lifespan':\n            return" + ANSWER.format("        ") + "app = App()",
+    ],
+)
+def test_an_application_without_lifespan(main: str) -> None:
+    with pod(main, FAAS_HANDLER="main:app") as running:
+        assert running.call().body == b"ok"
+        assert running.stop() == 0
