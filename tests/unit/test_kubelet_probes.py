@@ -63,8 +63,9 @@ def test_success_threshold() -> None:
 
 def test_liveness_keeps_to_its_period() -> None:
     prober = Prober(kind="liveness", probe=make_probe(periodSeconds=5, failureThreshold=1), began=T0)
-    assert prober.next_delay(T0) == 5
-    assert prober.observe(False, T0) is False
+    assert prober.first_delay() == 5
+    assert prober.next_delay(T0 + 5) == 5
+    assert prober.observe(False, T0 + 5) is False
 
 
 def test_the_initial_delay_is_kept() -> None:

@@ -5,6 +5,7 @@ running for the next kubelet with the same --dir.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -59,6 +60,7 @@ def main() -> None:
     """Entry point; exits with 1 and one line when the kubelet can't start."""
     settings = parse(sys.argv[1:])
     setup("kubelet", settings.log_level)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         for directory in (settings.directory, settings.cache):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

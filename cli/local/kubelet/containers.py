@@ -114,7 +114,7 @@ class ContainerRun:
         lifecycle.terminating(self.record, grace, time.time(), exit_reason)
         if self._process is not None:
             self._process.send(signal.SIGTERM)
-        self._worker.changed()
+        self._worker.changed(urgent=False)
 
     async def kill(self) -> None:
         """SIGKILL to everything of the container; returns when its end is recorded."""

@@ -30,8 +30,12 @@ class Prober(msgspec.Struct, kw_only=True):
     verdict: bool | None = None
 
     def first_delay(self) -> float:
-        """Seconds from the container's start to the first probe."""
-        return float(self.probe.initial_delay_seconds)
+        """Seconds from the container's start to the first probe.
+
+        Liveness is first asked after a period: at 0 s, with a failureThreshold of 1, no program would live.
+        """
+        delay = float(self.probe.initial_delay_seconds)
+        return delay or float(max(1, self.probe.period_seconds)) if self.kind == "liveness" else delay
 
     def next_delay(self, now: float) -> float:
         """Seconds from the last result to the next probe."""

@@ -82,7 +82,7 @@ class PodWorker:
             return
         lifecycle.stop(self.record, reason, message, grace)
         lifecycle.hasten(self.record, time.time())
-        self.changed()
+        self.changed(urgent=reason != lifecycle.DELETED)  # whoever watches has seen the deletion itself
 
     def shut_down(self, grace: float) -> None:
         """The node is being stopped: end the processes, keep the Pod for the next kubelet."""
@@ -116,7 +116,7 @@ class PodWorker:
                 self.runs[spec.name] = ContainerRun(self, spec, tasks)
             if self.adopted:
                 await self._adopt()
-            self.reporter.changed()
+            self.reporter.changed(urgent=self.adopted)
             while not await self._step():
                 pass
             reporting.cancel()
