@@ -33,7 +33,8 @@ _UNOWNED: FieldSet = {
 # server-side apply would ask to remove it.
 _SET_BY_SERVER: FieldSet = {
     "f:spec": {
-        f"f:{name}": {".": {}} for name in ("nodeName", "priority", "preemptionPolicy", "finalizers", "conversion")
+        f"f:{name}": {".": {}}
+        for name in ("nodeName", "priority", "preemptionPolicy", "tolerations", "finalizers", "conversion")
     },
 }
 

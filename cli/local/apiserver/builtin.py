@@ -1,10 +1,12 @@
 """The built-in kinds that are served."""
 
-from cli.local.apiserver import builtin_meta, builtin_pod
+from cli.local.apiserver import builtin_meta, builtin_pod, builtin_workloads
 from cli.local.apiserver.registry import Registry, ResourceType, Scale
 from cli.local.apiserver.typetable import TypeTable
 
-TYPES = TypeTable(builtin_meta.META, builtin_meta.KINDS, builtin_pod.POD, builtin_pod.WORKLOADS)
+TYPES = TypeTable(
+    builtin_meta.META, builtin_meta.KINDS, builtin_pod.POD, builtin_workloads.POD_STATUS, builtin_workloads.WORKLOADS
+)
 OBJECT_META = TYPES.compiled("ObjectMeta")
 _REPLICAS = Scale(("spec", "replicas"), ("status", "replicas"), ("status", "selector"))
 

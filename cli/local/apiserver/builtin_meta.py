@@ -11,19 +11,19 @@ ObjectMeta
   generation int64
   creationTimestamp Time
   deletionTimestamp Time
-  deletionGracePeriodSeconds int64
+  deletionGracePeriodSeconds int64?
   labels map[string]string
   annotations map[string]string
   ownerReferences []OwnerReference key=uid
   finalizers []string set
   managedFields []ManagedFieldsEntry
 OwnerReference
-  apiVersion string
-  kind string
-  name string
-  uid string
-  controller bool
-  blockOwnerDeletion bool
+  apiVersion string!
+  kind string!
+  name string!
+  uid string!
+  controller bool?
+  blockOwnerDeletion bool?
 ManagedFieldsEntry
   manager string
   operation string
@@ -36,16 +36,16 @@ LabelSelector
   matchLabels map[string]string
   matchExpressions []LabelSelectorRequirement
 LabelSelectorRequirement
-  key string
-  operator string
+  key string!
+  operator string!
   values []string
 Condition
-  type string
-  status string
+  type string!
+  status string!
   observedGeneration int64
-  lastTransitionTime Time
-  reason string
-  message string
+  lastTransitionTime Time!
+  reason string!
+  message string!
 ObjectReference
   kind string
   namespace string
@@ -63,48 +63,48 @@ Namespace
   apiVersion string
   kind string
   metadata ObjectMeta
-  spec NamespaceSpec
-  status NamespaceStatus
+  spec NamespaceSpec!
+  status NamespaceStatus!
 NamespaceSpec
   finalizers []string
 NamespaceStatus
   phase string
   conditions []NamespaceCondition key=type
 NamespaceCondition
-  type string
-  status string
-  lastTransitionTime Time
+  type string!
+  status string!
+  lastTransitionTime Time!
   reason string
   message string
 Event
   apiVersion string
   kind string
   metadata ObjectMeta
-  involvedObject ObjectReference
+  involvedObject ObjectReference!
   reason string
   message string
-  source EventSource
-  firstTimestamp Time
-  lastTimestamp Time
+  source EventSource!
+  firstTimestamp Time!
+  lastTimestamp Time!
   count int32
   type string
-  eventTime MicroTime
+  eventTime MicroTime!
   series EventSeries
   action string
   related ObjectReference
-  reportingComponent string
-  reportingInstance string
+  reportingComponent string!
+  reportingInstance string!
 EventSource
   component string
   host string
 EventSeries
   count int32
-  lastObservedTime MicroTime
+  lastObservedTime MicroTime!
 Secret
   apiVersion string
   kind string
   metadata ObjectMeta
-  immutable bool
+  immutable bool?
   data map[string]bytes
   stringData map[string]string
   type string
@@ -112,7 +112,7 @@ ConfigMap
   apiVersion string
   kind string
   metadata ObjectMeta
-  immutable bool
+  immutable bool?
   data map[string]string
   binaryData map[string]bytes
 ServiceAccount
@@ -121,26 +121,26 @@ ServiceAccount
   metadata ObjectMeta
   secrets []ObjectReference key=name
   imagePullSecrets []LocalObjectReference
-  automountServiceAccountToken bool
+  automountServiceAccountToken bool?
 Lease
   apiVersion string
   kind string
   metadata ObjectMeta
-  spec LeaseSpec
+  spec LeaseSpec!
 LeaseSpec
-  holderIdentity string
-  leaseDurationSeconds int32
+  holderIdentity string?
+  leaseDurationSeconds int32?
   acquireTime MicroTime
   renewTime MicroTime
-  leaseTransitions int32
-  strategy string
-  preferredHolder string
+  leaseTransitions int32?
+  strategy string?
+  preferredHolder string?
 Service
   apiVersion string
   kind string
   metadata ObjectMeta
-  spec ServiceSpec
-  status ServiceStatus
+  spec ServiceSpec!
+  status ServiceStatus!
 ServiceSpec
   ports []ServicePort keys=port,protocol
   selector map[string]string one
@@ -152,25 +152,25 @@ ServiceSpec
   sessionAffinityConfig any
   loadBalancerIP string
   loadBalancerSourceRanges []string
-  loadBalancerClass string
+  loadBalancerClass string?
   externalName string
   externalTrafficPolicy string
   healthCheckNodePort int32
   publishNotReadyAddresses bool
   ipFamilies []string
-  ipFamilyPolicy string
-  allocateLoadBalancerNodePorts bool
-  internalTrafficPolicy string
-  trafficDistribution string
+  ipFamilyPolicy string?
+  allocateLoadBalancerNodePorts bool?
+  internalTrafficPolicy string?
+  trafficDistribution string?
 ServicePort
   name string
   protocol string
-  appProtocol string
-  port int32
-  targetPort IntOrString
+  appProtocol string?
+  port int32!
+  targetPort IntOrString!
   nodePort int32
 ServiceStatus
-  loadBalancer any
+  loadBalancer any!
   conditions []Condition key=type
 CustomResourceDefinition
   apiVersion string
@@ -179,25 +179,25 @@ CustomResourceDefinition
   spec CustomResourceDefinitionSpec
   status CustomResourceDefinitionStatus
 CustomResourceDefinitionSpec
-  group string
+  group string!
   names CustomResourceDefinitionNames
-  scope string
+  scope string!
   versions []CustomResourceDefinitionVersion
   conversion any
   preserveUnknownFields bool
 CustomResourceDefinitionNames
-  plural string
+  plural string!
   singular string
   shortNames []string
-  kind string
+  kind string!
   listKind string
   categories []string
 CustomResourceDefinitionVersion
-  name string
-  served bool
-  storage bool
+  name string!
+  served bool!
+  storage bool!
   deprecated bool
-  deprecationWarning string
+  deprecationWarning string?
   schema CustomResourceValidation
   subresources CustomResourceSubresources
   additionalPrinterColumns []CustomResourceColumnDefinition
@@ -208,20 +208,27 @@ CustomResourceSubresources
   status any
   scale CustomResourceSubresourceScale
 CustomResourceSubresourceScale
-  specReplicasPath string
-  statusReplicasPath string
-  labelSelectorPath string
+  specReplicasPath string!
+  statusReplicasPath string!
+  labelSelectorPath string?
 CustomResourceColumnDefinition
-  name string
-  type string
+  name string!
+  type string!
   format string
   description string
   priority int32
-  jsonPath string
+  jsonPath string!
 SelectableField
-  jsonPath string
+  jsonPath string!
+CustomResourceDefinitionCondition
+  type string!
+  status string!
+  lastTransitionTime Time
+  reason string
+  message string
+  observedGeneration int64
 CustomResourceDefinitionStatus
-  conditions []Condition key=type
+  conditions []CustomResourceDefinitionCondition key=type
   acceptedNames CustomResourceDefinitionNames
   storedVersions []string
   observedGeneration int64

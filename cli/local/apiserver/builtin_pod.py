@@ -1,6 +1,6 @@
-"""Fields of Pod, Node and ReplicaSet (format: typetable.py). Source: the Kubernetes API reference.
+"""Fields of Pods (format: typetable.py). Source: the Kubernetes API reference.
 
-Volume sources and other parts that neither kubectl nor this platform looks into are `any`: kept as they are, not checked.
+Volume sources and other parts that neither kubectl nor this platform looks into are `any`: kept as they are, unchecked.
 """
 
 POD = """
@@ -8,29 +8,29 @@ Pod
   apiVersion string
   kind string
   metadata ObjectMeta
-  spec PodSpec
-  status PodStatus
+  spec PodSpec!
+  status PodStatus!
 PodTemplateSpec
-  metadata ObjectMeta
-  spec PodSpec
+  metadata ObjectMeta!
+  spec PodSpec!
 PodSpec
   volumes []Volume key=name retain
   initContainers []Container key=name
   containers []Container key=name
   ephemeralContainers []EphemeralContainer key=name
   restartPolicy string
-  terminationGracePeriodSeconds int64
-  activeDeadlineSeconds int64
+  terminationGracePeriodSeconds int64?
+  activeDeadlineSeconds int64?
   dnsPolicy string
   nodeSelector map[string]string one
   serviceAccountName string
   serviceAccount string
-  automountServiceAccountToken bool
+  automountServiceAccountToken bool?
   nodeName string
   hostNetwork bool
   hostPID bool
   hostIPC bool
-  shareProcessNamespace bool
+  shareProcessNamespace bool?
   securityContext any
   imagePullSecrets []LocalObjectReference key=name
   hostname string
@@ -40,23 +40,23 @@ PodSpec
   tolerations []any
   hostAliases []any key=ip
   priorityClassName string
-  priority int32
+  priority int32?
   dnsConfig any
   readinessGates []any
-  runtimeClassName string
-  enableServiceLinks bool
-  preemptionPolicy string
+  runtimeClassName string?
+  enableServiceLinks bool?
+  preemptionPolicy string?
   overhead map[string]Quantity
   topologySpreadConstraints []any keys=topologyKey,whenUnsatisfiable
-  setHostnameAsFQDN bool
+  setHostnameAsFQDN bool?
   os any
-  hostUsers bool
+  hostUsers bool?
   schedulingGates []any key=name
   resourceClaims []any key=name retain
   resources ResourceRequirements
-  hostnameOverride string
+  hostnameOverride string?
 Volume
-  name string
+  name string!
   emptyDir any
   secret any
   configMap any
@@ -69,7 +69,7 @@ Volume
   nfs any
   image any
 Container
-  name string
+  name string!
   image string
   command []string
   args []string
@@ -77,9 +77,9 @@ Container
   ports []ContainerPort keys=containerPort,protocol
   envFrom []EnvFromSource
   env []EnvVar key=name
-  resources ResourceRequirements
+  resources ResourceRequirements!
   resizePolicy []any
-  restartPolicy string
+  restartPolicy string?
   restartPolicyRules []any
   volumeMounts []VolumeMount key=mountPath
   volumeDevices []any key=devicePath
@@ -95,7 +95,7 @@ Container
   stdinOnce bool
   tty bool
 EphemeralContainer
-  name string
+  name string!
   image string
   command []string
   args []string
@@ -114,11 +114,11 @@ EphemeralContainer
 ContainerPort
   name string
   hostPort int32
-  containerPort int32
+  containerPort int32!
   protocol string
   hostIP string
 EnvVar
-  name string
+  name string!
   value string
   valueFrom EnvVarSource
 EnvVarSource
@@ -129,34 +129,34 @@ EnvVarSource
   fileKeyRef any
 ObjectFieldSelector
   apiVersion string
-  fieldPath string
+  fieldPath string!
 ResourceFieldSelector
   containerName string
-  resource string
+  resource string!
   divisor Quantity
 KeySelector
   name string
-  key string
-  optional bool
+  key string!
+  optional bool?
 EnvFromSource
   prefix string
   configMapRef EnvSource
   secretRef EnvSource
 EnvSource
   name string
-  optional bool
+  optional bool?
 ResourceRequirements
   limits map[string]Quantity
   requests map[string]Quantity
   claims []any key=name
 VolumeMount
-  name string
+  name string!
   readOnly bool
-  recursiveReadOnly string
-  mountPath string
+  recursiveReadOnly string?
+  mountPath string!
   subPath string
   subPathExpr string
-  mountPropagation string
+  mountPropagation string?
 Probe
   exec ExecAction
   httpGet HTTPGetAction
@@ -167,148 +167,22 @@ Probe
   periodSeconds int32
   successThreshold int32
   failureThreshold int32
-  terminationGracePeriodSeconds int64
+  terminationGracePeriodSeconds int64?
 ExecAction
   command []string
 HTTPGetAction
   path string
-  port IntOrString
+  port IntOrString!
   host string
   scheme string
   httpHeaders []HTTPHeader
 HTTPHeader
-  name string
-  value string
+  name string!
+  value string!
 TCPSocketAction
-  port IntOrString
+  port IntOrString!
   host string
 GRPCAction
-  port int32
-  service string
-PodStatus
-  phase string
-  observedGeneration int64
-  conditions []PodCondition key=type
-  message string
-  reason string
-  nominatedNodeName string
-  hostIP string
-  hostIPs []IPAddress key=ip
-  podIP string
-  podIPs []IPAddress key=ip
-  startTime Time
-  initContainerStatuses []ContainerStatus
-  containerStatuses []ContainerStatus
-  ephemeralContainerStatuses []ContainerStatus
-  qosClass string
-  resize string
-  resourceClaimStatuses []any key=name retain
-IPAddress
-  ip string
-PodCondition
-  type string
-  status string
-  observedGeneration int64
-  lastProbeTime Time
-  lastTransitionTime Time
-  reason string
-  message string
-ContainerStatus
-  name string
-  state ContainerState
-  lastState ContainerState
-  ready bool
-  restartCount int32
-  image string
-  imageID string
-  containerID string
-  started bool
-  allocatedResources map[string]Quantity
-  allocatedResourcesStatus []any key=name
-  resources ResourceRequirements
-  volumeMounts []any key=mountPath
-  user any
-  stopSignal string
-ContainerState
-  waiting ContainerStateWaiting
-  running ContainerStateRunning
-  terminated ContainerStateTerminated
-ContainerStateWaiting
-  reason string
-  message string
-ContainerStateRunning
-  startedAt Time
-ContainerStateTerminated
-  exitCode int32
-  signal int32
-  reason string
-  message string
-  startedAt Time
-  finishedAt Time
-  containerID string
-"""
-
-WORKLOADS = """
-Node
-  apiVersion string
-  kind string
-  metadata ObjectMeta
-  spec NodeSpec
-  status NodeStatus
-NodeSpec
-  podCIDR string
-  podCIDRs []string set
-  providerID string
-  unschedulable bool
-  taints []any
-  configSource any
-  externalID string
-NodeStatus
-  capacity map[string]Quantity
-  allocatable map[string]Quantity
-  phase string
-  conditions []NodeCondition key=type
-  addresses []NodeAddress key=type
-  daemonEndpoints NodeDaemonEndpoints
-  nodeInfo any
-  images []any
-  volumesInUse []string
-  volumesAttached []any
-  config any
-  runtimeHandlers []any
-  features any
-  declaredFeatures []string
-NodeCondition
-  type string
-  status string
-  lastHeartbeatTime Time
-  lastTransitionTime Time
-  reason string
-  message string
-NodeAddress
-  type string
-  address string
-NodeDaemonEndpoints
-  kubeletEndpoint DaemonEndpoint
-DaemonEndpoint
-  Port int32
-ReplicaSet
-  apiVersion string
-  kind string
-  metadata ObjectMeta
-  spec ReplicaSetSpec
-  status ReplicaSetStatus
-ReplicaSetSpec
-  replicas int32
-  minReadySeconds int32
-  selector LabelSelector one
-  template PodTemplateSpec
-ReplicaSetStatus
-  replicas int32
-  fullyLabeledReplicas int32
-  readyReplicas int32
-  availableReplicas int32
-  terminatingReplicas int32
-  observedGeneration int64
-  conditions []PodCondition key=type
+  port int32!
+  service string?
 """

@@ -1,16 +1,23 @@
-"""Decoding of JSON into built-in types: what a typed server accepts, refuses and leaves out, in one walk over the
-object.
+"""Decoding of JSON into built-in types: what a typed server accepts, refuses, adds and leaves out, in one walk.
+
+Go's decoder decides what clients see: null means absent, zero values of optional fields are not written, those of other
+fields always are (typetable.py says which), times and quantities come out in canonical form.
 """
 
+import base64
+import binascii
+import datetime
 import re
 from typing import Any
 
+from cli.local.apiserver import quantity
 from cli.local.apiserver.errors import StatusError, bad_request
 from cli.local.apiserver.schema import Schema
 from cli.local.apiserver.validation import type_of
 
-_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
 _QUANTITY_RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+_CANONICAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_CANONICAL_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _PLAIN = {"string": str, "boolean": bool}
 
 
@@ -18,14 +25,15 @@ class CoercionError(Exception):
     """A value cannot be decoded into its field; the text is what Go's decoder says."""
 
 
-def coerce(schema: Schema, value: dict[str, Any]) -> list[str]:
+def coerce(schema: Schema, value: dict[str, Any], *, fill: bool = True) -> list[str]:
     """Make `value`, in place, what decoding into the type gives; return the paths of unknown fields, which are removed.
 
-    Nulls go, as if they had not been written. Raises CoercionError at the first value of a wrong type.
+    With `fill` the fields that are always written are set to their zero values. Raises CoercionError at the first value
+    of a wrong type.
     """
-    unknown: list[str] = []
-    _object(schema, value, "", schema.go_type, "", unknown)
-    return unknown
+    walk = _Walk(fill)
+    walk.object(schema, value, "", schema.go_type, "")
+    return walk.unknown
 
 
 def undecodable(kind: str, version: str, why: str) -> StatusError:
@@ -33,49 +41,71 @@ def undecodable(kind: str, version: str, why: str) -> StatusError:
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
 
-def _object(schema: Schema, value: dict[str, Any], path: str, struct: str, go_path: str, unknown: list[str]) -> None:
-    properties, additional = schema.properties, schema.additional
-    for name in list(value):
-        item = value[name]
-        child = properties.get(name) or additional
-        if item is None and not schema.preserve:
-            del value[name]
-        elif child is not None:
-            here = f"{path}.{name}" if path else name
-            inner = schema.go_type if name in properties else struct
-            inside = go_path if additional is not None and name not in properties else _join(go_path, name)
-            value[name] = _value(child, item, here, inner, inside, unknown)
-        elif not schema.preserve:
-            del value[name]
-            unknown.append(f"{path}.{name}" if path else name)
+class _Walk:
+    """One decoding: `path` is the field's for the reader, `struct` and `go_path` are what Go's messages name."""
 
+    def __init__(self, fill: bool) -> None:
+        self.unknown: list[str] = []
+        self._fill = fill
 
-def _value(schema: Schema, value: Any, path: str, struct: str, go_path: str, unknown: list[str]) -> Any:
-    kind = schema.type
-    if kind == "object":
-        if type(value) is not dict:
-            raise _mismatch(value, struct, go_path, schema)
-        if not schema.preserve:
-            _object(schema, value, path, struct, go_path, unknown)
-        return value
-    if kind == "array":
-        if type(value) is not list:
-            raise _mismatch(value, struct, go_path, schema)
-        items = schema.items
-        if items is None:
+    def object(self, schema: Schema, value: dict[str, Any], path: str, struct: str, go_path: str) -> None:
+        properties, additional = schema.properties, schema.additional
+        for name in list(value):
+            item = value[name]
+            child = properties.get(name) or additional
+            if child is None:
+                if not schema.preserve:
+                    del value[name]
+                    self.unknown.append(f"{path}.{name}" if path else name)
+            elif not item and (item is None or child.omit_empty):
+                # A null map value is its type's zero value, anything else that is null is absent.
+                if additional is not None and item is None:
+                    value[name] = _zero(child)
+                elif additional is None:
+                    del value[name]
+            elif additional is None:
+                inside = f"{go_path}.{name}" if go_path else name
+                value[name] = self.value(child, item, f"{path}.{name}" if path else name, schema.go_type, inside)
+            else:
+                value[name] = self.value(child, item, f"{path}.{name}", struct, go_path)
+        if self._fill:
+            for name, child in schema.always:
+                if name not in value:
+                    value[name] = zero = _zero(child)
+                    if child.type == "object":
+                        self.object(child, zero, path, struct, go_path)
+
+    def value(self, schema: Schema, value: Any, path: str, struct: str, go_path: str) -> Any:
+        if schema.type == "object":
+            if type(value) is not dict:
+                raise _mismatch(value, struct, go_path, schema)
+            if not schema.preserve:
+                self.object(schema, value, path, struct, go_path)
             return value
-        for index, item in enumerate(value):
-            value[index] = _value(items, item, f"{path}[{index}]", struct, go_path, unknown)
-        return value
-    return _scalar(schema, value, struct, go_path)
+        if schema.type == "array":
+            if type(value) is not list:
+                raise _mismatch(value, struct, go_path, schema)
+            if schema.items is not None:
+                for index, item in enumerate(value):
+                    value[index] = self.value(schema.items, item, f"{path}[{index}]", struct, go_path)
+            return value
+        return _scalar(schema, value, struct, go_path)
+
+
+def _zero(schema: Schema) -> Any:
+    if schema.go_type.endswith("Time") or schema.type == "array":
+        return None
+    return {"object": {}, "string": "", "boolean": False}.get(schema.type, 0)
 
 
 def _scalar(schema: Schema, value: Any, struct: str, go_path: str) -> Any:
     if schema.int_or_string:
         if type(value) is str or type(value) is int:
             return value
-    elif schema.go_type == "resource.Quantity":
-        return _quantity(value)
+    elif schema.go_type:
+        special = _SPECIAL.get(schema.go_type)
+        if special is not None:
+            return special(value, struct, go_path, schema)
     elif schema.type in _PLAIN:
         if type(value) is _PLAIN[schema.type]:
             return value
@@ -90,12 +120,43 @@ def _scalar(schema: Schema, value: Any, struct: str, go_path: str) -> Any:
     raise _mismatch(value, struct, go_path, schema)
 
 
-def _quantity(value: Any) -> str:
-    if type(value) in (int, float):
-        return str(value)
-    if type(value) is str and _QUANTITY.fullmatch(value):
-        return value
+def _quantity(value: Any, struct: str, go_path: str, schema: Schema) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return quantity.canonical(str(value))
+        except ValueError:
+            pass
     raise CoercionError(_QUANTITY_RULE)
+
+
+def _bytes(value: Any, struct: str, go_path: str, schema: Schema) -> str:
+    if type(value) is not str:
+        raise _mismatch(value, struct, go_path, schema)
+    try:
+        base64.b64decode(value, validate=True)
+    except binascii.Error:
+        bad = next((i for i, c in enumerate(value) if not (c.isascii() and (c.isalnum() or c in "+/="))), len(value))
+        raise CoercionError(f"illegal base64 data at input byte {bad}") from None
+    return value
+
+
+def _time(value: Any, struct: str, go_path: str, schema: Schema) -> str:
+    micro = schema.go_type == "v1.MicroTime"
+    if type(value) is not str:
+        raise _mismatch(value, struct, go_path, schema)
+    if (_CANONICAL_MICRO_TIME if micro else _CANONICAL_TIME).fullmatch(value):
+        return value
+    layout = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
+    try:
+        if "T" not in value or not (value[-1:] == "Z" or value[-6:-5] in ("+", "-")):
+            raise ValueError
+        moment = datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone(datetime.UTC)
+    except ValueError:
+        raise CoercionError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"') from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")
+
+
+_SPECIAL = {"resource.Quantity": _quantity, "[]byte": _bytes, "v1.Time": _time, "v1.MicroTime": _time}
 
 
 def _mismatch(value: Any, struct: str, go_path: str, schema: Schema) -> CoercionError:
@@ -107,7 +168,3 @@ def _mismatch(value: Any, struct: str, go_path: str, schema: Schema) -> Coercion
     if schema.type == "object" and "." not in wanted and "[" not in wanted:
         wanted = f"v1.{wanted}"
     return CoercionError(f"json: cannot unmarshal {found} into Go struct field {struct}.{go_path} of type {wanted}")
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

@@ -95,13 +95,16 @@ class Deleter:
 
     def _check_preconditions(self, rtype: ResourceType, stored: Stored, options: DeleteOptions) -> None:
         meta = stored.obj["metadata"]
-        for name, wanted, found in (
-            ("UID", options.uid, meta["uid"]),
-            ("ResourceVersion", options.version, meta["resourceVersion"]),
+        for name, wanted, found, since in (
+            ("UID", options.uid, meta["uid"], "deleted and then recreated"),
+            ("ResourceVersion", options.version, meta["resourceVersion"], "modified"),
         ):
             if wanted and wanted != found:
-                why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
-                raise errors.conflict(rtype.group, rtype.plural, stored.name, why)
+                why = (
+                    f"the {name} in the precondition ({wanted}) does not match the {name} in record ({found})."
+                    f" The object might have been {since}"
+                )
+                raise errors.conflict(rtype.group, rtype.kind, stored.name, why)
 
     def _set_propagation(self, meta: Json, options: DeleteOptions) -> None:
         if not options.propagation or meta.get("deletionTimestamp"):

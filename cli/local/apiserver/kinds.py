@@ -63,9 +63,6 @@ def _prepare_replicaset(obj: Json, old: Json | None) -> None:
     template = spec.setdefault("template", {})
     template.setdefault("metadata", {})
     pods.set_template_defaults(template.setdefault("spec", {}))
-    labels = template["metadata"].get("labels")
-    if labels and not obj["metadata"].get("labels"):
-        obj["metadata"]["labels"] = dict(labels)
     if old is None:
         obj["status"] = {"replicas": 0}
 

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from cli.local.apiserver import fielderrors, names
-from cli.local.apiserver.errors import STALE, bad_request, conflict, invalid
+from cli.local.apiserver.errors import STALE, StatusError, bad_request, conflict, invalid
 from cli.local.apiserver.fielderrors import FieldError
 from cli.local.apiserver.registry import ResourceType
 
@@ -29,7 +29,7 @@ def timestamp(now: float) -> str:
 def set_namespace(rtype: ResourceType, meta: Json, namespace: str) -> None:
     """Give the object the address's namespace; raises a 400 StatusError when it names another."""
     given = meta.get("namespace", "")
-    if given and given != namespace:
+    if given and given != namespace and rtype.namespaced:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     if namespace:
         meta["namespace"] = namespace
@@ -75,6 +75,8 @@ def name_problems(rtype: ResourceType, name: str) -> list[str]:
     """The rule for names of this resource."""
     if rtype.key == "namespaces":
         return names.label_problems(name)
+    if rtype.key == "events":
+        return names.path_segment_problems(name)
     if rtype.key == "services":
         return names.service_problems(name)
     return names.subdomain_problems(name)
@@ -104,11 +106,12 @@ def errors(rtype: ResourceType, meta: Json, old: Json | None) -> list[FieldError
 
 def _owner_errors(owners: list[Json]) -> list[FieldError]:
     found: list[FieldError] = []
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]"
+    for owner in owners:
         for field, what in (("apiVersion", "version"), ("kind", "kind"), ("name", "name"), ("uid", "uid")):
             if not owner.get(field):
-                found.append(fielderrors.invalid_value(f"{path}.{field}", "", f"{what} must not be empty"))
+                found.append(
+                    fielderrors.invalid_value(f"metadata.ownerReferences.{field}", "", f"{what} must not be empty")
+                )
     controllers = [owner.get("name", "") for owner in owners if owner.get("controller")]
     if len(controllers) > 1:
         detail = (
@@ -146,5 +149,7 @@ def check_version(rtype: ResourceType, given: str, name: str, current: int) -> N
             error = fielderrors.invalid_value("metadata.resourceVersion", 0, detail)
             raise invalid(rtype.group, rtype.kind, name, [error])
         return
+    if not (given.isascii() and given.isdigit()):
+        raise StatusError(500, "", f"strconv.ParseUint: parsing {fielderrors.render(given)}: invalid syntax")
     if given != str(current):
         raise conflict(rtype.group, rtype.plural, name, STALE)

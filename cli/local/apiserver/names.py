@@ -62,6 +62,13 @@ def service_problems(name: str) -> list[str]:
     return problems if _LABEL.fullmatch(name) and name[0].isalpha() else [*problems, _SERVICE_RULE]
 
 
+def path_segment_problems(name: str) -> list[str]:
+    """What keeps `name` from standing in a path, the least that every object's name must do."""
+    if name in (".", ".."):
+        return [f"may not be '{name}'"]
+    return [f"may not contain '{part}'" for part in "/%" if part in name]
+
+
 def qualified_problems(name: str) -> list[str]:
     """What keeps `name` from being a label or annotation key: an optional DNS prefix and a name."""
     prefix, slash, base = name.rpartition("/")

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from cli.local.apiserver.errors import bad_request, invalid
-from cli.local.apiserver.fielderrors import not_supported
+from cli.local.apiserver.fielderrors import FieldError, invalid_value, not_supported
 
 Json = dict[str, Any]
 
@@ -55,10 +55,16 @@ def delete_options(query: dict[str, str], body: Json) -> DeleteOptions:
         except (TypeError, ValueError):
             raise bad_request(f"gracePeriodSeconds: {grace!r} is not a number of seconds") from None
     options.propagation = query.get("propagationPolicy") or body.get("propagationPolicy") or ""
+    errors: list[FieldError] = []
+    orphan = query.get("orphanDependents", body.get("orphanDependents"))
+    if orphan is not None and options.propagation:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        errors.append(invalid_value("propagationPolicy", options.propagation, detail))
     if options.propagation not in ("", "Orphan", "Background", "Foreground"):
         allowed = ("Foreground", "Background", "Orphan", "nil")
-        raise invalid("", "DeleteOptions", "", [not_supported("propagationPolicy", options.propagation, allowed)])
-    orphan = query.get("orphanDependents", body.get("orphanDependents"))
+        errors.append(not_supported("propagationPolicy", options.propagation, allowed))
+    if errors:
+        raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
     if not options.propagation and orphan in (True, "true"):
         options.propagation = "Orphan"
     preconditions = body.get("preconditions") or {}

@@ -103,8 +103,8 @@ def change_of(schema: Schema, content_type: str, body: bytes, rtype: ResourceTyp
         patch = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise errors.bad_request(f"the patch is not valid JSON: {error}") from None
-    if content_type != JSON_PATCH and not isinstance(patch, dict):
-        raise errors.bad_request("a merge patch is a JSON object")
+    if isinstance(patch, list) != (content_type == JSON_PATCH) or not isinstance(patch, dict | list):
+        raise errors.bad_request("a JSON patch is an array of operations, any other patch an object")
 
     def change(obj: Json) -> Json:
         try:
@@ -115,7 +115,7 @@ def change_of(schema: Schema, content_type: str, body: bytes, rtype: ResourceTyp
             else:
                 result = strategic_merge(schema, obj, patch)
         except PatchError as error:
-            raise _unprocessable(rtype, str(error)) from None
+            raise _unprocessable(str(error)) from None
         if not isinstance(result, dict) or not isinstance(result.get("metadata", {}), dict):
             raise errors.bad_request("the patch does not leave an object with metadata")
         return result
@@ -123,6 +123,5 @@ def change_of(schema: Schema, content_type: str, body: bytes, rtype: ResourceTyp
     return change
 
 
-def _unprocessable(rtype: ResourceType | None, why: str) -> StatusError:
-    message = f"the server rejected our request due to an error in our request: {why}"
-    return StatusError(422, "Invalid", message, {"kind": rtype.plural if rtype else "scale"})
+def _unprocessable(why: str) -> StatusError:
+    return StatusError(422, "Invalid", f"the server rejected our request due to an error in our request: {why}", {})

@@ -4,6 +4,7 @@ from typing import Any
 
 from cli.local.apiserver import fielderrors, names
 from cli.local.apiserver.fielderrors import FieldError, forbidden_field, invalid_value, not_supported, required
+from cli.local.apiserver.quantity import parse
 
 Json = dict[str, Any]
 
@@ -13,6 +14,11 @@ _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _PROBE_DEFAULTS = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _VOLUME_MODE = {"secret": 420, "configMap": 420, "projected": 420, "downwardAPI": 420}  # 0644
+# What the DefaultTolerationSeconds admission adds: a Pod stays five minutes on a node that is lost.
+_TOLERATIONS = [
+    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for key in ("not-ready", "unreachable")
+]
 _GUARANTEED = ("cpu", "memory")
 
 
@@ -82,12 +88,16 @@ def set_pod_defaults(obj: Json, old: Json | None) -> None:
     set_template_defaults(spec)
     spec.setdefault("enableServiceLinks", True)
     if old is not None:
-        for field in ("nodeName", "priority", "preemptionPolicy"):
+        for field in ("nodeName", "priority", "preemptionPolicy", "tolerations"):
             if field in old["spec"]:
                 spec.setdefault(field, old["spec"][field])
         return
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    given = spec.get("tolerations", [])
+    wanted = [each for each in _TOLERATIONS if not any(each["key"] == other.get("key") for other in given)]
+    if wanted:
+        spec["tolerations"] = [*given, *(dict(each) for each in wanted)]
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
 
 
@@ -117,10 +127,6 @@ def template_errors(spec: Json, path: str) -> list[FieldError]:
     for field, allowed in (("restartPolicy", RESTART_POLICIES), ("dnsPolicy", _DNS_POLICIES)):
         if spec.get(field) not in allowed:
             found.append(not_supported(f"{path}.{field}", spec.get(field), sorted(allowed)))
-    if spec.get("terminationGracePeriodSeconds", 0) < 0:
-        detail = "must be greater than or equal to 0"
-        value = spec["terminationGracePeriodSeconds"]
-        found.append(invalid_value(f"{path}.terminationGracePeriodSeconds", value, detail))
     return found
 
 
@@ -140,6 +146,7 @@ def _container_errors(container: Json, path: str, seen: set[str], volumes: set[A
         found.append(invalid_value(f"{path}.image", container["image"], "must not have leading or trailing whitespace"))
     if container.get("imagePullPolicy") not in PULL_POLICIES:
         found.append(not_supported(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), PULL_POLICIES))
+    found += _resource_errors(container.get("resources", {}), f"{path}.resources")
     for index, port in enumerate(container.get("ports", ())):
         found += _port_errors(port, f"{path}.ports[{index}]")
     for index, variable in enumerate(container.get("env", ())):
@@ -153,6 +160,20 @@ def _container_errors(container: Json, path: str, seen: set[str], volumes: set[A
     for probe in _PROBES:
         if probe in container:
             found += _probe_errors(container[probe], f"{path}.{probe}")
+    return found
+
+
+def _resource_errors(resources: Json, path: str) -> list[FieldError]:
+    limits, requests = resources.get("limits", {}), resources.get("requests", {})
+    found: list[FieldError] = []
+    for field, quantities in (("limits", limits), ("requests", requests)):
+        for name, value in quantities.items():
+            if parse(value) < 0:
+                found.append(invalid_value(f"{path}.{field}[{name}]", value, "must be greater than or equal to 0"))
+    for name, value in requests.items():
+        if name in limits and parse(value) > parse(limits[name]):
+            detail = f"must be less than or equal to {name} limit of {limits[name]}"
+            found.append(invalid_value(f"{path}.requests", value, detail))
     return found
 
 

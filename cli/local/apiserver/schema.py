@@ -16,10 +16,10 @@ class Schema:
     """One node of a compiled schema. Attributes are None or empty where the schema says nothing."""
 
     __slots__ = (
-        "additional", "alternatives", "default", "description", "embedded", "enum", "exclusive_maximum",
+        "additional", "alternatives", "always", "default", "description", "embedded", "enum", "exclusive_maximum",
         "exclusive_minimum", "format", "go_type", "has_default", "int_or_string", "items", "list_type", "map_keys",
         "map_type", "max_items", "max_length", "max_properties", "maximum", "merge_key", "min_items", "min_length",
-        "min_properties", "minimum", "multiple_of", "needs_defaults", "nullable", "pattern", "pattern_text", "preserve",
+        "min_properties", "minimum", "multiple_of", "needs_defaults", "nullable", "omit_empty", "pattern", "pattern_text", "preserve",
         "properties", "required", "retain_keys", "source", "strategy_merge", "type", "unique_items",
     )  # fmt: skip
 
@@ -45,6 +45,12 @@ class Schema:
         strategy = get("x-kubernetes-patch-strategy", "").split(",")
         self.strategy_merge: bool = "merge" in strategy
         self.retain_keys: bool = "retainKeys" in strategy
+        self.omit_empty: bool = bool(get("x-faas-omit-empty"))
+        self.always: list[tuple[str, Schema]] = [
+            (name, self.properties[name])
+            for name, child in (get("properties") or {}).items()
+            if child.get("x-faas-always")
+        ]
         children = [*self.properties.values(), self.items, self.additional]
         self.needs_defaults: bool = any(c is not None and (c.has_default or c.needs_defaults) for c in children)
 
@@ -131,13 +137,13 @@ def _prune(schema: Schema, value: Any, path: str, unknown: list[str]) -> None:
 
 
 def apply_defaults(schema: Schema, value: Any) -> None:
-    """Set defaults in `value`, in place, wherever their parent exists; null counts as absent where it is not allowed."""
+    """Set defaults in `value`, in place, wherever their parent exists."""
     if not schema.needs_defaults:
         return
     if type(value) is dict:
         for name, child in schema.properties.items():
             present = name in value
-            if child.has_default and (not present or (value[name] is None and not child.nullable)):
+            if child.has_default and not present:
                 value[name] = copy.deepcopy(child.default)
                 present = True
             if present and child.needs_defaults:
@@ -152,16 +158,20 @@ def apply_defaults(schema: Schema, value: Any) -> None:
 
 
 def drop_nulls(schema: Schema, value: Any) -> None:
-    """Remove null fields, in place, as decoding into a built-in type does; free-form parts keep theirs."""
+    """Remove, in place, null fields that may not be null: they count as absent, so that defaults apply to them."""
     if type(value) is dict:
-        if schema.preserve:
-            return
-        for name in [name for name, item in value.items() if item is None]:
-            del value[name]
+        doomed: list[str] = []
         for name, item in value.items():
             child = schema.properties.get(name) or schema.additional
-            if child is not None and (type(item) is dict or type(item) is list):
+            if child is None:
+                continue
+            if item is None:
+                if not child.nullable and (child.type or child.int_or_string):
+                    doomed.append(name)
+            elif type(item) is dict or type(item) is list:
                 drop_nulls(child, item)
+        for name in doomed:
+            del value[name]
     elif type(value) is list and schema.items is not None:
         for item in value:
             drop_nulls(schema.items, item)

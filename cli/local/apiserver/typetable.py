@@ -22,7 +22,7 @@ _SCALARS: dict[str, Json] = {
     "bytes": {"type": "string", "format": "byte", "x-go-type": "[]byte"},
     "Time": {"type": "string", "format": "date-time", "x-go-type": "v1.Time"},
     "MicroTime": {"type": "string", "format": "date-time", "x-go-type": "v1.MicroTime"},
-    "Quantity": {"x-go-type": "resource.Quantity", "x-faas-quantity": True, "type": "string"},
+    "Quantity": {"type": "string", "x-go-type": "resource.Quantity"},
     "IntOrString": {"x-kubernetes-int-or-string": True, "x-go-type": "intstr.IntOrString"},
     "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
     "anything": {"x-kubernetes-preserve-unknown-fields": True},
@@ -68,10 +68,19 @@ class TypeTable:
                 fields.append(words)
 
     def _field(self, kind: str, hints: list[str]) -> Json:
+        if kind.endswith("!"):
+            return self._plain_field(kind[:-1], hints) | {"x-faas-always": True}
+        if kind.endswith("?") or kind in ("IntOrString", "any", "anything") or kind in self._lines:
+            return self._plain_field(kind.removesuffix("?"), hints)
+        return self._plain_field(kind, hints) | {"x-faas-omit-empty": True}
+
+    def _plain_field(self, kind: str, hints: list[str]) -> Json:
         if kind.startswith("[]"):
-            return {"type": "array", "items": self._field(kind[2:], []), "x-go-type": _go(kind)} | _list_hints(hints)
+            return {"type": "array", "items": self._plain_field(kind[2:], []), "x-go-type": _go(kind)} | _list_hints(
+                hints
+            )
         if kind.startswith("map[string]"):
-            additional = self._field(kind.removeprefix("map[string]"), [])
+            additional = self._plain_field(kind.removeprefix("map[string]"), [])
             schema = {"type": "object", "additionalProperties": additional, "x-go-type": _go(kind)}
             return schema | ({"x-kubernetes-map-type": "atomic"} if "one" in hints else {})
         source = self.source(kind)

@@ -13,7 +13,7 @@ from cli.local.apiserver.coerce import CoercionError, coerce, undecodable
 from cli.local.apiserver.fielderrors import FieldError
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.registry import ResourceType
-from cli.local.apiserver.schema import apply_defaults, prune
+from cli.local.apiserver.schema import apply_defaults, drop_nulls, prune
 from cli.local.apiserver.store import Key, Store, Stored
 from cli.local.apiserver.strategies import PLAIN, Strategy
 from cli.local.apiserver.validation import validate
@@ -92,12 +92,13 @@ class Writer:
             if rtype.custom:
                 if not isinstance(obj["metadata"], dict):
                     raise CoercionError("json: cannot unmarshal metadata: it must be an object")
-                unknown = [f"metadata.{name}" for name in coerce(OBJECT_META, obj["metadata"])]
+                unknown = [f"metadata.{name}" for name in coerce(OBJECT_META, obj["metadata"], fill=defaults)]
                 unknown += prune(rtype.schema, obj)
+                drop_nulls(rtype.schema, obj)
                 if defaults:
                     apply_defaults(rtype.schema, obj)
             else:
-                unknown = coerce(rtype.schema, obj)
+                unknown = coerce(rtype.schema, obj, fill=defaults)
         except CoercionError as error:
             raise undecodable(rtype.kind, rtype.version, str(error)) from None
         if unknown and options.field_validation == "Strict":
