@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
+
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -42,6 +44,12 @@ class Api:
         self._host, self._port = str(address.hostname), address.port or 443
         self._tls = ssl.create_default_context(cafile=str(ca_file))
         self._connection = self._connect()
+
+    @classmethod
+    def of_kubeconfig(cls, kubeconfig: Path, ca_file: Path) -> "Api":
+        """Returns a connection as the one user of a kubeconfig with a token."""
+        document = yaml.safe_load(kubeconfig.read_text())
+        return cls(document["clusters"][0]["cluster"]["server"], document["users"][0]["user"]["token"], ca_file)
 
     def request(self, method: str, path: str, body: object = None, content_type: str = JSON) -> Answer:
         """Sends `body` as JSON (bytes as they are) and returns what came back, errors included."""

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cluster.build import BuildError, kube_program
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.node import Node, why_not_here
+from tests.cluster.rootfs import debian
 
 HERE = Path(__file__).parent
 
@@ -21,10 +23,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Compiles before the first test, whose time limit is not made for that."""
+    """Compiles and downloads before the first test, whose time limit is not made for that."""
     if session.items and not session.config.option.collectonly:
         try:
             kube_program()
+            if not why_not_here():
+                debian()
         except BuildError as error:
             pytest.exit(str(error), returncode=1)
 
@@ -43,3 +47,16 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     """A whole control plane, shared by all tests: use names of your own."""
     with running(ControlPlane(tmp_path_factory.mktemp("control-plane"))) as plane:
         yield plane
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A whole node, shared by all tests; a test enters `node.network()` to reach it."""
+    if reason := why_not_here():
+        pytest.skip(reason)
+    node = Node(tmp_path_factory.mktemp("whole-node"))
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()

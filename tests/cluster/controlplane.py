@@ -74,6 +74,17 @@ class ControlPlane:
         """Returns the command line of the kubectl of the same version, as administrator."""
         return [str(self._kube), "kubectl", f"--kubeconfig={self.kubeconfig()}", *arguments]
 
+    def is_schedulable(self, name: str) -> bool:
+        """Whether Pods can be scheduled on a node."""
+        answer = self.api().get(f"/api/v1/nodes/{name}")
+        if answer.status != 200:
+            return False
+        conditions = answer.body["status"].get("conditions") or []
+        ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+        return ready and not answer.body["spec"].get(
+            "taints"
+        )  # the control plane takes "not-ready" away a moment later
+
     def pids(self) -> dict[str, int]:
         return {child.name: child.pid for child in self._children}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli.local import pki
 from tests.cluster.controlplane import LOOPBACK, NODE_NAME, ControlPlane
-from tests.cluster.processes import Child
+from tests.cluster.processes import Child, ClusterError
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20  # Pods get their grace period
@@ -40,18 +40,9 @@ class ProcessNode:
         command += ["--tls-cert", certificate, "--tls-key", key]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._child = Child("kubelet", command, self.directory, environment=environment, death_signal=signal.SIGTERM)
-        self._child.wait_until(self._is_schedulable, "the node was ready")
+        self._child.wait_until(lambda: self._plane.is_schedulable(NODE_NAME), "the node was ready")
 
     def stop(self) -> None:
-        if self._child is not None:
-            self._child.stop(seconds=STOP_SECONDS)
-
-    def _is_schedulable(self) -> bool:
-        answer = self._plane.api().get(f"/api/v1/nodes/{NODE_NAME}")
-        if answer.status != 200:
-            return False
-        conditions = answer.body["status"].get("conditions") or []
-        ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-        return ready and not answer.body["spec"].get(
-            "taints"
-        )  # the control plane takes "not-ready" away a moment later
+        """Ends the kubelet and its Pods; raises ClusterError when it does not end in time, or badly."""
+        if self._child is not None and (code := self._child.stop(seconds=STOP_SECONDS)):
+            raise ClusterError(f"the kubelet ended with {code}:\n{self._child.last_lines()}")

@@ -61,14 +61,14 @@ class Child:
                 raise ClusterError(f"{self.name}: no {what} within {seconds:.0f} s:\n{self.last_lines()}")
             time.sleep(interval)
 
-    def stop(self, *, seconds: float = 0) -> None:
-        """Asks it to end, by SIGTERM, for at most `seconds`; then, or at once with 0, kills it."""
+    def stop(self, *, seconds: float = 0) -> int:
+        """Gives it `seconds` to end after a SIGTERM, then kills it (at once with 0); returns the exit code."""
         if seconds:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(seconds)
         self.process.kill()  # does nothing when it was waited for
-        self.process.wait()
+        return self.process.wait()
 
     def last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
