@@ -4,7 +4,6 @@ A plain `pytest` leaves this folder out: the first run compiles Kubernetes, whic
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Compiles and downloads before the first test, whose time limit is not made for that."""
-    if session.items and not session.config.option.collectonly:
+    if any(HERE in item.path.parents for item in session.items) and not session.config.option.collectonly:
         try:
             kube_program()
             if not why_not_here():
@@ -33,20 +32,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             pytest.exit(str(error), returncode=1)
 
 
-@contextmanager
-def running(plane: ControlPlane) -> Iterator[ControlPlane]:
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A whole control plane, shared by all tests: use names of your own."""
+    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
     try:
         plane.start()
         yield plane
     finally:
         plane.stop()
-
-
-@pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A whole control plane, shared by all tests: use names of your own."""
-    with running(ControlPlane(tmp_path_factory.mktemp("control-plane"))) as plane:
-        yield plane
 
 
 @pytest.fixture(scope="session")
