@@ -1,6 +1,7 @@
 """Telling the API server one Pod's status: only when it has changed, until it is taken."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +47,7 @@ class StatusReporter:
         while True:
             await self._changed.wait()
             if not self._urgent.is_set():
-                await _within(self._urgent.wait(), PATIENCE_SECONDS)
+                await self._patience()
             try:
                 await self.report()
                 attempt = 0
@@ -54,6 +55,12 @@ class StatusReporter:
                 attempt += 1
                 log.warning("status of %s is not taken (attempt %d): %s", self._path, attempt, error)
                 await retry_pause(attempt)
+
+    async def _patience(self) -> None:
+        # not wait_for: before Python 3.12 it swallows a cancellation that meets the event's being set
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._urgent.wait()
 
     async def report(self) -> None:
         """Write the status if it differs from what was last taken. Raises ApiError when it is not taken."""
@@ -84,10 +91,3 @@ class StatusReporter:
         except ApiError as error:
             return error.status == 404
         return found.metadata.uid != self._uid
-
-
-async def _within(awaitable: Any, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(awaitable, seconds)
-    except TimeoutError:
-        return
