@@ -1,10 +1,11 @@
 """One HTTP connection: uvicorn's, with bounds on what a slow or silent client may hold, and errors as JSON."""
 
 import asyncio
+import sys
 from math import inf
 from typing import Any
-from urllib.parse import quote_from_bytes
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from services.contracts.archives import MAX_ARCHIVE
@@ -55,6 +56,7 @@ class Connection(HttpToolsProtocol):
         self._received = 0  # bytes of it
         self._in_head = True
         self._discarded = 0
+        self._refused = False
         self._unread = 0  # bytes that the client left unread at the last sweep, and since when they are as many
         self._unread_since = 0.0
 
@@ -71,6 +73,9 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of requests."""
+        if self._refused:
+            self._discard(len(data))
+            return
         self._received += len(data)
         super().data_received(data)
         if self._owed_since == inf:
@@ -81,16 +86,15 @@ class Connection(HttpToolsProtocol):
             if self._received > MAX_HEAD:
                 self.refuse(FaasError(Code.HEADERS_TOO_LARGE, f"the request's head has over {MAX_HEAD} bytes"))
         elif self.cycle is not None and self.cycle.response_complete:
-            self._discarded += len(data)
-            if self._discarded > MAX_DISCARDED:
-                self.transport.close()
+            self._discard(len(data))
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > MAX_DISCARDED:
+            self.transport.close()
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
-
-    def on_url(self, url: bytes) -> None:
-        """Part of the request target. Octets that may not stand in one are escaped, to meet the same check."""
-        self.url += url if url.isascii() else quote_from_bytes(url, safe=bytes(range(0x21, 0x7F))).encode()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -142,13 +146,24 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def refuse(self, error: FaasError) -> None:
-        """Answers what never became a request, and closes."""
+        """Answers what never became a request, and closes once the client has, or had its time to.
+
+        Closing at once would reset the connection under a client that is still sending, and take the answer with it.
+        """
         body = error.body()
         fields = error_fields(error) | {"content-length": str(len(body)), "connection": "close"}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self.transport.write(STATUS_LINE[error.status] + head.encode() + b"\r\n" + body)
-        self.transport.close()
+        self.transport.write_eof()
+        self._refused, self._owed_since, self._received = True, self.loop.time(), 0
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
-        """For bytes that are no HTTP request."""
-        self.refuse(FaasError(Code.BAD_REQUEST, "this is not a valid HTTP/1.1 request"))
+        """For bytes that are no HTTP request; called while what is wrong with them is being handled."""
+        if isinstance(sys.exception(), httptools.HttpParserInvalidURLError):
+            path = "the path has characters that no address has: names are lower-case letters a-z, digits and '-'"
+            self.refuse(FaasError(Code.INVALID_NAME, path))
+        else:
+            self.refuse(FaasError(Code.BAD_REQUEST, "this is not a valid HTTP/1.1 request"))
