@@ -81,9 +81,8 @@ def run(arguments: Sequence[str]) -> int:
         return report(Failure(error.format_message(), _usage_hint(error), error.exit_code))
     except typer.Abort:
         return 130
-    except BrokenPipeError:
-        # the reader of our output is gone (`faas list | head`); close it here, or the interpreter complains at its end
-        sys.stderr.close()
+    except SystemExit:
+        # typer's only use of it here: the reader of our output is gone (`faas list | head`); as if SIGPIPE had ended us
         return 141
     except Exception as error:
         return report_bug(error)

@@ -6,6 +6,7 @@ The standard library's client: a hand-written one for plain HTTP would save 10 o
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple, Self
@@ -84,7 +85,11 @@ class Gateway:
 
     def get(self, path: str) -> Any:
         """The JSON document at ``path``. Raises Refused, or Failure when there is no answer."""
-        return msgspec.json.decode(self.ask("GET", path).body)
+        body = self.ask("GET", path).body
+        try:
+            return msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            raise _no_gateway(self.target.address, error) from None
 
     def ask(
         self,
@@ -123,29 +128,38 @@ class Gateway:
                 self._connection.close()
                 return self._exchange(method, path, body, headers, seconds)
 
-    def lines(self, path: str, follow: bool = False, quiet: float | None = None) -> Iterator[bytes]:
-        """The lines of a streamed answer as they come. Raises like ``ask``.
+    def lines(self, path: str, follow: bool = False, seconds: float | None = None) -> Iterator[bytes]:
+        """The lines of a streamed answer as they come; those of the first ``seconds``, when a number is given.
 
-        With ``follow`` there may be silence for as long as the peer lives, or until it lasts ``quiet`` seconds, which
-        ends the stream.
+        With ``follow`` there may be silence for as long as the peer lives. Raises like ``ask``.
         """
         with self._explained(ANSWER_SECONDS):
             response = self._begin("GET", path, None, {}, ANSWER_SECONDS)
             if response.status >= 400:
                 raise Refused(Answer(response.status, response.headers, response.read()))
-            if follow and self._connection.sock is not None:
-                self._connection.sock.settimeout(quiet)
-        while True:
-            with self._explained(ANSWER_SECONDS):
-                try:
-                    line = response.readline()
-                except TimeoutError:
-                    if quiet is None:
-                        raise
-                    return
-            if not line:
-                return
-            yield line
+        end = None if seconds is None else time.monotonic() + seconds
+        self._socket.settimeout(None if follow else ANSWER_SECONDS)
+        pending = b""
+        while piece := self._piece(response, end):
+            *lines, pending = (pending + piece).split(b"\n")
+            for line in lines:
+                yield line + b"\n"
+        if pending:
+            yield pending
+
+    def _piece(self, response: http.client.HTTPResponse, end: float | None) -> bytes:
+        """What comes next of a stream; empty at its end, or at the moment ``end``."""
+        if end is not None:
+            if (left := end - time.monotonic()) <= 0:
+                return b""
+            self._socket.settimeout(left)
+        with self._explained(ANSWER_SECONDS):
+            try:
+                return response.read1(65536)  # not readline, which takes a broken stream for a complete one
+            except TimeoutError:
+                if end is None:
+                    raise
+                return b""
 
     def _exchange(
         self, method: str, path: str, body: bytes | IO[bytes] | None, headers: Mapping[str, str], seconds: float
@@ -157,10 +171,8 @@ class Gateway:
         self, method: str, path: str, body: bytes | IO[bytes] | None, headers: Mapping[str, str], seconds: float
     ) -> http.client.HTTPResponse:
         if self._connection.sock is None:
-            self._connection.timeout = CONNECT_SECONDS
-            self._connection.connect()
-            _notice_dead_peers(self._connection)
-        self._connection.sock.settimeout(seconds)
+            self._connect()
+        self._socket.settimeout(seconds)
         try:
             self._connection.request(
                 method, self.target.url.path.rstrip("/") + path, body, {**self._headers, **headers}
@@ -170,6 +182,12 @@ class Gateway:
                 raise
             # an upload can be refused (401, 413 …) before all of it is sent: the answer is there to be read
         return self._connection.getresponse()
+
+    def _connect(self) -> None:
+        self._connection.timeout = CONNECT_SECONDS
+        self._connection.connect()
+        self._socket: socket.socket = self._connection.sock  # the connection forgets it when an answer is its last
+        _notice_dead_peers(self._socket)
 
     @contextmanager
     def _explained(self, seconds: float) -> Iterator[None]:
@@ -187,17 +205,21 @@ class Gateway:
             )
             raise Failure(message, "", Exit.FAILED) from None
         except http.client.HTTPException as error:
-            message = f"{address} does not answer as a gateway does: {error or type(error).__name__}"
-            raise Failure(message, "is it the right address?", Exit.UNAVAILABLE) from None
+            raise _no_gateway(address, error) from None
         except OSError as error:
             reason = error.strerror or str(error)
             message = f"the gateway {address} cannot be reached: {reason}"
             raise Failure(message, START_HINT, Exit.UNAVAILABLE) from None
 
 
-def _notice_dead_peers(connection: http.client.HTTPConnection) -> None:
+def _no_gateway(address: str, error: Exception) -> Failure:
+    message = f"{address} does not answer as a gateway does: {error or type(error).__name__}"
+    return Failure(message, "is it the right address?", Exit.UNAVAILABLE)
+
+
+def _notice_dead_peers(connection: socket.socket) -> None:
     """A host that vanished is noticed after about 45 s of silence, also where no deadline stands."""
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
-            connection.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

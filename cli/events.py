@@ -10,11 +10,8 @@ import typer
 
 from cli import target
 from cli.client import Gateway
-from cli.options import Dir, Namespace, checked_namespace, function_ref
+from cli.options import Dir, Namespace, checked_namespace, function_ref, seconds
 from cli.output import say
-
-QUIET = 1.0
-"""Seconds without an event after which ``faas events`` without ``--follow`` ends."""
 
 
 class _Event(msgspec.Struct):
@@ -27,6 +24,7 @@ class _Event(msgspec.Struct):
 def events(
     namespace: Namespace = "default",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    span: Annotated[str, typer.Option("--for", metavar="DURATION", help="Without -f: for so long.")] = "10s",
     function: Annotated[
         str | None, typer.Option("--function", metavar="NAME", help="Those of one function alone.")
     ] = None,
@@ -35,13 +33,14 @@ def events(
     ] = "text",
     directory: Dir = None,
 ) -> None:
-    """Print calls and scaling as they happen; without -f, until a second passes without any."""
+    """Print calls and scaling as they happen. Nothing is kept: what happened before is not shown."""
+    limit = None if follow else seconds("--for", span)
     path = f"/api/v1/namespaces/{checked_namespace(namespace)}/events"
     if function is not None:
         ref = function_ref(function, namespace)
         path = f"/api/v1/namespaces/{ref.namespace}/events?function={ref.name}"
     with Gateway(target.find(directory)) as gateway:
-        for event in _documents(gateway.lines(path, follow=True, quiet=None if follow else QUIET)):
+        for event in _documents(gateway.lines(path, follow, limit)):
             if output == "json":
                 sys.stdout.buffer.write(event + b"\n")
                 sys.stdout.buffer.flush()

@@ -9,52 +9,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli.app import run
 from services.contracts.errors import MEANING, Code, ErrorBody, Exit
 from tests.support.canned import Asked, Say, Server, canned_server
+from tests.support.command import BIN, Done, Here, error, faas
 
-BIN = Path(sys.executable).parent
 USAGE = "Use like: faas execute [namespace]/[name] [parameters]\n"
 
 
-def faas(
-    *arguments: str | bytes, command: str = "faas", stdin: bytes = b"", **env: str
-) -> "subprocess.CompletedProcess[str]":
-    base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    done = subprocess.run(
-        [str(BIN / command), *arguments], input=stdin, capture_output=True, env=base | env, timeout=60, check=False
-    )
-    out, err = done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode()
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
-
-
-def execute(server: Server, *arguments: str | bytes, **more: str) -> "subprocess.CompletedProcess[str]":
+def execute(server: Server, *arguments: str | bytes, **more: str) -> Done:
     return faas("execute", *arguments, FAAS_GATEWAY=server.url, **more)
-
-
-Here = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
-    """Runs the command in this process against a server."""
-
-    def runs(server: Server, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        monkeypatch.setenv("FAAS_GATEWAY", server.url)
-        code = run(arguments)
-        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
-
-    return runs
-
-
-def error(code: Code, message: str) -> Say:
-    headers = {"Faas-Error": code.value, "Content-Type": "application/json"}
-    return Say(MEANING[code].status, json.dumps({"code": code, "message": message}).encode(), headers)
+    return Here(monkeypatch, capfd)
 
 
 def adds(asked: Asked) -> Say:
@@ -69,7 +41,7 @@ def refuses_to_be_asked(asked: Asked) -> Say:
 def test_success_prints_the_result() -> None:
     with canned_server(adds) as server:
         done = execute(server, "default/add", '{"x":3,"y":4}')
-    assert (done.returncode, done.stdout, done.stderr) == (0, "execute function success, result: 7\n", "")
+    assert (done.code, done.out, done.err) == (0, "execute function success, result: 7\n", "")
     (asked,) = server.asked
     assert (asked.method, asked.path, asked.body) == ("POST", "/default/add", b'{"x":3,"y":4}')
     assert asked.headers["Content-Type"] == "application/json"
@@ -81,8 +53,8 @@ def test_success_prints_the_result() -> None:
 def test_kubectl_plugin_is_the_same_command() -> None:
     with canned_server(adds) as server:
         done = faas("default/add", '{"x":3,"y":4}', command="kubectl-execute", FAAS_GATEWAY=server.url)
-        assert (done.returncode, done.stdout) == (0, "execute function success, result: 7\n")
-        assert faas("default/add", command="kubectl-execute", FAAS_GATEWAY=server.url).stderr.endswith(USAGE)
+        assert (done.code, done.out) == (0, "execute function success, result: 7\n")
+        assert faas("default/add", command="kubectl-execute", FAAS_GATEWAY=server.url).err.endswith(USAGE)
 
 
 def test_module_is_the_same_command() -> None:
@@ -97,13 +69,13 @@ def test_module_is_the_same_command() -> None:
 @pytest.mark.parametrize("arguments", [[], ["default/add"]])
 def test_missing_parameters(arguments: list[str]) -> None:
     done = faas("execute", *arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "missing some parameters\n" + USAGE)
+    assert (done.code, done.out, done.err) == (2, "", "missing some parameters\n" + USAGE)
 
 
 @pytest.mark.parametrize(("name", "empty"), [("/add", "namespace"), ("default/", "name"), ("/", "namespace")])
 def test_empty_names_are_named(name: str, empty: str) -> None:
     done = faas("execute", name, "{}")
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: the {empty} is empty\n" + USAGE)
+    assert (done.code, done.out, done.err) == (2, "", f"error: the {empty} is empty\n" + USAGE)
 
 
 BAD_NAMES = [
@@ -118,11 +90,11 @@ BAD_NAMES = [
 def test_bad_names_never_reach_the_network(name: str, here: Here) -> None:
     with canned_server(refuses_to_be_asked) as server:
         done = here(server, "execute", name, "{}")
-    assert (done.returncode, done.stdout, server.asked) == (2, "", [])
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.endswith(USAGE)
-    assert len(done.stderr) < 400
-    assert "Traceback" not in done.stderr
+    assert (done.code, done.out, server.asked) == (2, "", [])
+    assert done.err.startswith("error: ")
+    assert done.err.endswith(USAGE)
+    assert len(done.err) < 400
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -142,31 +114,31 @@ def test_bad_names_never_reach_the_network(name: str, here: Here) -> None:
 def test_invalid_json_says_where(text: str | bytes, where: str, what: str, here: Here) -> None:
     with canned_server(refuses_to_be_asked) as server:
         done = here(server, "execute", "default/add", os.fsdecode(text))
-    assert (done.returncode, done.stdout, server.asked) == (2, "", [])
-    assert done.stderr.startswith("error: the parameters are not valid JSON: ")
-    assert where in done.stderr
-    assert what in done.stderr
+    assert (done.code, done.out, server.asked) == (2, "", [])
+    assert done.err.startswith("error: the parameters are not valid JSON: ")
+    assert where in done.err
+    assert what in done.err
 
 
 def test_deep_json_is_refused_without_a_traceback() -> None:
     done = faas("execute", "default/add", "-", stdin=b"[" * 100_000 + b"]" * 100_000)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: the parameters are not valid JSON: they are nested too deeply\n"
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: the parameters are not valid JSON: they are nested too deeply\n"
 
 
 def test_unquoted_json_gets_a_hint() -> None:
     done = faas("execute", "default/add", '{"x":', "3}")
-    assert done.returncode == 2
-    assert "hint: quote the JSON" in done.stderr
+    assert done.code == 2
+    assert "hint: quote the JSON" in done.err
 
 
 def test_parameters_from_standard_input_and_negative_numbers() -> None:
     with canned_server(lambda asked: Say(200, asked.body)) as server:
         done = faas("execute", "default/echo", "-", stdin=b'{"x": "\xc3\xa4"}\n', FAAS_GATEWAY=server.url)
-        assert done.stdout == 'execute function success, result: {"x": "ä"}\n'
-        assert execute(server, "default/echo", "-5").stdout == "execute function success, result: -5\n"
-        assert execute(server, "--raw", "default/echo", "-5.5e3").stdout == "-5.5e3"
-        assert execute(server, "default/echo", "--wait", "--", "-5").stdout == "execute function success, result: -5\n"
+        assert done.out == 'execute function success, result: {"x": "ä"}\n'
+        assert execute(server, "default/echo", "-5").out == "execute function success, result: -5\n"
+        assert execute(server, "--raw", "default/echo", "-5.5e3").out == "-5.5e3"
+        assert execute(server, "default/echo", "--wait", "--", "-5").out == "execute function success, result: -5\n"
 
 
 def test_bytes_in_and_out() -> None:
@@ -178,8 +150,8 @@ def test_bytes_in_and_out() -> None:
             [str(BIN / "faas"), *arguments, "-r"],
             input=picture, capture_output=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=60, check=True,
         )  # fmt: skip
-    assert shown.stdout == "execute function success, result: 25600 bytes of image/png\n"
-    assert shown.stderr == "hint: --raw > FILE keeps them\n"
+    assert shown.out == "execute function success, result: 25600 bytes of image/png\n"
+    assert shown.err == "hint: --raw > FILE keeps them\n"
     assert (raw.stdout, raw.stderr) == (picture[::-1], b"")
     assert {asked.headers["Content-Type"] for asked in server.asked} == {"image/jpeg"}
 
@@ -199,21 +171,20 @@ def test_wait_and_timeout_travel_as_headers() -> None:
 )
 def test_wrong_options_are_usage(option: str) -> None:
     done = faas("execute", "default/add", "{}", option)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
 
 
 def test_starting_has_its_own_line() -> None:
-    answer = error(Code.FUNCTION_STARTING, "function default/add is starting: try again in 2 s")
-    answer = answer._replace(headers=answer.headers | {"Retry-After": "2"})
+    answer = error(Code.FUNCTION_STARTING, "function default/add is starting: try again in 2 s", Retry_After="2")
     with canned_server(lambda _: answer) as server:
         done = execute(server, "default/add", "{}")
         raw = execute(server, "default/add", "{}", "--raw")
-    assert done.stdout == "function default/add is starting, try again in 2 s\n"
-    assert done.returncode == raw.returncode == Exit.UNAVAILABLE
-    assert "hint: --wait" in done.stderr
-    assert raw.stdout == ""
-    assert raw.stderr.startswith("function default/add is starting, try again in 2 s\n")
+    assert done.out == "function default/add is starting, try again in 2 s\n"
+    assert done.code == raw.code == Exit.UNAVAILABLE
+    assert "hint: --wait" in done.err
+    assert raw.out == ""
+    assert raw.err.startswith("function default/add is starting, try again in 2 s\n")
 
 
 @pytest.mark.parametrize("code", sorted(set(Code) - {Code.FUNCTION_STARTING}))
@@ -221,16 +192,16 @@ def test_every_code_has_its_exit_code(code: Code, here: Here) -> None:
     with canned_server(lambda _: error(code, "it was\tso \x1b[31m")) as server:
         done = here(server, "execute", "default/add", "{}")
     expected = f"execute function failed, code: {MEANING[code].status} msg: {code}: it was\tso \\x1b[31m\n"
-    assert (done.returncode, done.stdout) == (MEANING[code].exit, expected)
+    assert (done.code, done.out) == (MEANING[code].exit, expected)
 
 
 def test_answers_of_others_are_shown_too() -> None:
     with canned_server(lambda _: Say(502, b"<h1>Bad gateway</h1>")) as server:
         done = execute(server, "default/add", "{}")
-    assert (done.returncode, done.stdout) == (1, "execute function failed, code: 502 msg: <h1>Bad gateway</h1>\n")
+    assert (done.code, done.out) == (1, "execute function failed, code: 502 msg: <h1>Bad gateway</h1>\n")
     with canned_server(lambda _: Say(418)) as server:
         done = execute(server, "default/add", "{}")
-    assert (done.returncode, done.stdout) == (1, "execute function failed, code: 418 msg: I'm a Teapot\n")
+    assert (done.code, done.out) == (1, "execute function failed, code: 418 msg: I'm a Teapot\n")
 
 
 def test_details_are_decoded_as_the_contract_writes_them() -> None:
@@ -238,8 +209,7 @@ def test_details_are_decoded_as_the_contract_writes_them() -> None:
     with canned_server(lambda _: Say(400, body)) as server:
         done = execute(server, "default/add", "{}")
     assert (
-        done.stdout
-        == f"execute function failed, code: 400 msg: bad_request: {ErrorBody('bad_request', 'no').message}\n"
+        done.out == f"execute function failed, code: 400 msg: bad_request: {ErrorBody('bad_request', 'no').message}\n"
     )
 
 
@@ -247,16 +217,16 @@ def test_a_broken_call_is_never_sent_twice() -> None:
     with canned_server(lambda _: Say(200, pieces=(b"half",), cut=True)) as server:
         done = execute(server, "default/add", "{}")
     assert len(server.asked) == 1
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "broke off the connection" in done.stderr
+    assert (done.code, done.out) == (1, "")
+    assert "broke off the connection" in done.err
 
 
 def test_silence_ends_at_the_deadline() -> None:
     began = time.monotonic()
     with canned_server(lambda _: Say(hang=True)) as server:
         done = execute(server, "default/add", "{}", "--timeout", "1ms")
-    assert (done.returncode, done.stdout) == (Exit.TIMED_OUT, "")
-    assert "gave no answer within" in done.stderr
+    assert (done.code, done.out) == (Exit.TIMED_OUT, "")
+    assert "gave no answer within" in done.err
     assert time.monotonic() - began < 20
 
 
@@ -266,10 +236,10 @@ def test_no_gateway_is_said_with_what_to_do(tmp_path: Path) -> None:
         refused = faas("execute", "default/add", "{}", FAAS_GATEWAY=f"http://127.0.0.1:{taken.getsockname()[1]}")
     never_started = faas("execute", "default/add", "{}", "--dir", str(tmp_path))
     for done in (refused, never_started):
-        assert (done.returncode, done.stdout) == (Exit.UNAVAILABLE, "")
-        assert "faas up" in done.stderr
-    assert "cannot be reached: Connection refused" in refused.stderr
-    assert f"no platform was started in {tmp_path}" in never_started.stderr
+        assert (done.code, done.out) == (Exit.UNAVAILABLE, "")
+        assert "faas up" in done.err
+    assert "cannot be reached: Connection refused" in refused.err
+    assert f"no platform was started in {tmp_path}" in never_started.err
 
 
 def test_something_else_at_the_address_is_said() -> None:
@@ -298,11 +268,11 @@ def test_directory_and_tokens(tmp_path: Path) -> None:
         "Bearer of-the-file", "Bearer of-the-file", "Bearer mine",
     ]  # fmt: skip
     refused = faas("execute", "default/add", "{}", FAAS_GATEWAY=server.url, FAAS_TOKEN="two\nlines")
-    assert (refused.returncode, refused.stderr[:17]) == (2, "error: FAAS_TOKEN")
+    assert (refused.code, refused.err[:17]) == (2, "error: FAAS_TOKEN")
 
 
 def test_unauthorized_names_the_variable() -> None:
     with canned_server(lambda _: error(Code.UNAUTHORIZED, "this gateway asks for a token")) as server:
         done = execute(server, "default/add", "{}")
-    assert done.returncode == 2
-    assert "FAAS_TOKEN" in done.stderr
+    assert done.code == 2
+    assert "FAAS_TOKEN" in done.err

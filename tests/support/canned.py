@@ -26,6 +26,8 @@ class Say(NamedTuple):
     cut: bool = False
     hang: bool = False
     """Nothing is answered until the server is closed."""
+    linger: bool = False
+    """After the pieces there is silence until the server is closed."""
 
 
 Answer = Callable[[Asked], Say]
@@ -67,7 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in say.pieces:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.flush()
-        if say.cut:
+        if say.linger:
+            self.canned.closing.wait(60)
+        if say.cut or say.linger:
             self.close_connection = True
         else:
             self.wfile.write(b"0\r\n\r\n")
