@@ -140,12 +140,16 @@ class Gateway:
         end = None if seconds is None else time.monotonic() + seconds
         self._socket.settimeout(None if follow else ANSWER_SECONDS)
         pending = b""
-        while piece := self._piece(response, end):
-            *lines, pending = (pending + piece).split(b"\n")
-            for line in lines:
-                yield line + b"\n"
-        if pending:
-            yield pending
+        try:
+            while piece := self._piece(response, end):
+                *lines, pending = (pending + piece).split(b"\n")
+                for line in lines:
+                    yield line + b"\n"
+            if pending:
+                yield pending
+        finally:
+            response.close()
+            self._connection.close()
 
     def _piece(self, response: http.client.HTTPResponse, end: float | None) -> bytes:
         """What comes next of a stream; empty at its end, or at the moment ``end``."""

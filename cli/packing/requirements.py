@@ -64,8 +64,10 @@ def resolve(wanted: Requirements, platform: Platform, upgrade: bool = False) -> 
         shutil.rmtree(cache.root() / "resolved" / name, ignore_errors=True)
 
     def fill(draft: Path) -> None:
-        options = ["--generate-hashes", "--no-header", "--no-annotate", "--output-file", str(draft / LOCK), "-"]
-        _uv(["pip", "compile", *_only(platform), *options], wanted.text, wanted, platform)
+        # with the indexes that the requirements name, since they are installed from the lock alone
+        options = ["--generate-hashes", "--no-header", "--no-annotate", "--emit-index-url", "--emit-find-links"]
+        output = ["--output-file", str(draft / LOCK), "-"]
+        _uv(["pip", "compile", *_only(platform), *options, *output], wanted.text, wanted, platform)
 
     return (cache.folder("resolved", name, fill) / LOCK).read_text(encoding="utf-8")
 
