@@ -17,6 +17,7 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"  # what `kubectl get` asks for
 
 Object = dict[str, Any]
 
@@ -51,10 +52,12 @@ class Api:
         document = yaml.safe_load(kubeconfig.read_text())
         return cls(document["clusters"][0]["cluster"]["server"], document["users"][0]["user"]["token"], ca_file)
 
-    def request(self, method: str, path: str, body: object = None, content_type: str = JSON) -> Answer:
+    def request(
+        self, method: str, path: str, body: object = None, content_type: str = JSON, accept: str = JSON
+    ) -> Answer:
         """Sends `body` as JSON (bytes as they are) and returns what came back, errors included."""
         payload = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": JSON, "Content-Type": content_type}
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": accept, "Content-Type": content_type}
         try:
             self._connection.request(method, path, payload, headers)
             response = self._connection.getresponse()

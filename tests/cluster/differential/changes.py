@@ -1,6 +1,6 @@
 """Generated requests that change and delete what exists."""
 
-from tests.cluster.api import JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from tests.cluster.api import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from tests.cluster.differential.kinds import edited
 from tests.cluster.differential.objects import Objects
 from tests.cluster.differential.steps import Step
@@ -108,6 +108,26 @@ class Changes(Objects):
         name = self._pick()
         patch = self._random.choice([{"metadata": {"labels": {"tier": "c"}}}, *self.kind.strategic])
         return [Step("strategic patch", "PATCH", self._at(name), patch, STRATEGIC_PATCH, name)]
+
+    def _apply(self) -> list[Step]:
+        """Server-side apply by two managers that want different labels."""
+        name = self._new_name()
+        at = self._at(name)
+        first = self._object(name)
+        first["metadata"]["labels"] = {"tier": "a", "zone": "x"}
+        second = {key: first[key] for key in ("apiVersion", "kind")}
+        second["metadata"] = {"name": name, "labels": {"tier": "b"}}
+        less = edited(first, "metadata.labels", {"tier": "a"})
+        return [
+            Step("apply without a manager", "PATCH", at, first, APPLY_PATCH),
+            Step("apply a new one", "PATCH", f"{at}?fieldManager=first", first, APPLY_PATCH, name),
+            Step("apply it again", "PATCH", f"{at}?fieldManager=first", first, APPLY_PATCH, name),
+            Step("apply another's field", "PATCH", f"{at}?fieldManager=second", second, APPLY_PATCH, name),
+            Step("apply by force", "PATCH", f"{at}?fieldManager=second&force=true", second, APPLY_PATCH, name),
+            Step("apply what was lost", "PATCH", f"{at}?fieldManager=first", first, APPLY_PATCH, name),
+            Step("apply without a field", "PATCH", f"{at}?fieldManager=first&force=true", less, APPLY_PATCH, name),
+            Step("delete", "DELETE", at, {"gracePeriodSeconds": 0}),
+        ]
 
     def _subresources(self) -> list[Step]:
         name = self._pick()

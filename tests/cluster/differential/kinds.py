@@ -112,7 +112,9 @@ def event(random: Random) -> Object:
 
 
 def node(random: Random) -> Object:
-    return {"spec": {"unschedulable": bool(random.randrange(2))}}
+    # The taint that the real server gives every new node: with it an update does not take it away.
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    return {"spec": {"unschedulable": bool(random.randrange(2)), "taints": [taint]}}
 
 
 BAD_POD_SPECS: list[Edit] = [

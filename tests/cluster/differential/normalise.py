@@ -6,6 +6,7 @@ from typing import Any
 from tests.cluster.api import Answer, Object
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+AGE = re.compile(r"^\d+[smhdy](\d+[smhd])?$|^<unknown>$")
 ADDRESS = re.compile(r"^10\.96\.\d+\.\d+$")  # from the real server's Service range
 
 
@@ -25,6 +26,8 @@ class Normaliser:
         body = answer.body
         if body.get("kind") == "Status":
             return {"code": answer.status, **self._status(body)}
+        if body.get("kind") == "Table":
+            return {"code": answer.status, "table": self._table(body)}
         if isinstance(body.get("items"), list):
             return {"code": answer.status, "list": self._list(body)}
         if "text" in body:
@@ -62,6 +65,14 @@ class Normaliser:
             "hasVersion": "resourceVersion" in metadata,
             "items": [self.object(item) for item in body["items"] if self.mine(item)],
         }
+
+    def _table(self, body: Object) -> Object:
+        columns = [
+            [each.get(key) for key in ("name", "type", "format", "priority")] for each in body["columnDefinitions"]
+        ]
+        rows = [row for row in body["rows"] if self.mine(row["object"])]
+        cells = [["an age" if AGE.match(str(cell)) else cell for cell in row["cells"]] for row in rows]
+        return {"columns": columns, "rows": cells}
 
     def _status(self, body: Object) -> Object:
         details = dict(body.get("details", {}))

@@ -24,6 +24,7 @@ class Step:
     body: Any = None
     content_type: str = JSON
     save: str = ""
+    accept: str = JSON
 
 
 class Server:
@@ -35,7 +36,7 @@ class Server:
 
     def perform(self, step: Step) -> Answer:
         body = step.body if isinstance(step.body, bytes) else self.filled(step.body)
-        answer = self.api.request(step.method, self.filled(step.path), body, step.content_type)
+        answer = self.api.request(step.method, self.filled(step.path), body, step.content_type, step.accept)
         if step.save and answer.status < 300:
             self._remember(step.save, answer.body)
         return answer
