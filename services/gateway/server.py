@@ -4,6 +4,8 @@ import asyncio
 import logging
 from pathlib import Path
 
+from nats.errors import Error as NatsError
+
 from services.common import bus, http, service
 from services.common.kube import KubeClient
 from services.common.settings import read_secret
@@ -21,18 +23,24 @@ from services.gateway.trust import Hosts, InvalidTokens, Tokens, Trust, read_tok
 
 log = logging.getLogger("gateway")
 
+_BUS_SECONDS = 0.5
+"""How often it is looked at whether the NATS client has given up for good."""
 _TOKENS_SECONDS = 2.0
 """How often a tokens file is looked at for changes."""
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
-    """Serves until ``stop`` is set, then drains and returns. Raises OSError when the port is taken, InvalidTokens."""
-    listener = http.listen(settings.http_host, settings.http_port)
+    """Serves until ``stop`` is set, then drains and returns. Exits with one line when it cannot begin."""
+    try:
+        listener = http.listen(settings.http_host, settings.http_port)
+        tokens, archive_key = _tokens(settings), read_secret(settings.archive_key_file).encode()
+    except (OSError, InvalidTokens) as error:
+        raise SystemExit(f"gateway: {error}") from None
     port = listener.getsockname()[1]
     instance = service.instance_name(settings)
     replies = Replies(settings.max_calls)
     figures = metrics.CallMetrics(lambda: len(replies.calls))
-    trust = Trust(Hosts(settings.allowed_hosts, port), _tokens(settings), _archive_key(settings))
+    trust = Trust(Hosts(settings.allowed_hosts, port), tokens, archive_key)
     connections = Connections()
     async with KubeClient(settings.kubeconfig) as kube:
         app = Gateway(trust, Invoker(replies, figures, instance), figures, **_about())
@@ -50,7 +58,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         watch = Watch(replies)
         async with asyncio.TaskGroup() as tasks:
             background = [
-                tasks.create_task(_join_bus(settings, instance, replies, watch)),
+                tasks.create_task(_keep_bus(settings, instance, replies, watch)),
                 tasks.create_task(watch.run()),
                 tasks.create_task(connections.run()),
                 tasks.create_task(_reload_tokens(settings, trust)),
@@ -79,11 +87,19 @@ def _missing(replies: Replies, connections: Connections) -> str | None:
     return None if replies.connected else "no connection to NATS"
 
 
-async def _join_bus(settings: Settings, instance: str, replies: Replies, watch: Watch) -> None:
-    """Connects once NATS is there; nats-py keeps the connection from then on."""
-    connection = await bus.connect(settings, f"gateway-{instance}")
-    await connection.subscribe(subjects.progress(instance), cb=watch.on_progress)
-    await replies.attach(connection)
+async def _keep_bus(settings: Settings, instance: str, replies: Replies, watch: Watch) -> None:
+    """Connects once NATS is there. nats-py keeps the connection, but for errors that it holds for final."""
+    while True:
+        try:
+            connection = await bus.connect(settings, f"gateway-{instance}")
+            await connection.subscribe(subjects.progress(instance), cb=watch.on_progress)
+            await replies.attach(connection)
+            while not connection.is_closed:  # noqa: ASYNC110  # nothing of it tells
+                await asyncio.sleep(_BUS_SECONDS)
+            log.error("the NATS client has given up; making a new one")
+        except (NatsError, OSError) as error:
+            log.error("no connection to NATS: %s", error or type(error).__name__)
+            await asyncio.sleep(_BUS_SECONDS)
 
 
 async def _drain(
@@ -139,7 +155,3 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ino
-
-
-def _archive_key(settings: Settings) -> bytes:
-    return read_secret(settings.archive_key_file).encode()
