@@ -138,7 +138,7 @@ def _findings(now: Situation, serving: str, failure: Failure | None) -> Findings
         ready=sum(pod.ready for pod in pods),
         failure=now.failure(serving),
         # once traffic has moved to the target its failure is that of what serves
-        update_failure=None if serving == now.target_hash else failure,
+        update_failure=None if serving and serving == now.target_hash else failure,
         draining=any(revision not in (serving, now.target_hash) for revision in now.replica_sets),
     )
 
