@@ -8,6 +8,7 @@ import json
 import sys
 import time
 import urllib.parse
+from typing import cast
 
 import httptools
 import uvloop
@@ -26,8 +27,7 @@ class Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is none of asyncio's
         self._send()
 
     def _send(self) -> None:

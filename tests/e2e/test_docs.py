@@ -32,7 +32,7 @@ def test_the_commands_of_a_page(page: str, tmp_path: Path) -> None:
     nats = free_port({gateway})
     script = commands(page).replace("127.0.0.1:8080", f"127.0.0.1:{gateway}").replace("$PWD/.venv/bin", "$VENV_BIN")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    env = {
+    env = os.environ | {
         "HOME": str(tmp_path),
         "VENV_BIN": str(Path(sys.executable).parent),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
