@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from cli.local.kubelet import lifecycle, procfs, store
+from cli.local.kubelet import lifecycle, store
 from cli.local.kubelet.containers import ContainerRun
 from cli.local.kubelet.launcher import Host
+from cli.local.kubelet.memory import MemoryWatch
 from cli.local.kubelet.quantities import parse_quantity
 from cli.local.kubelet.worker import PodWorker
 from services.common.watch import Change, WatchCache
@@ -30,6 +30,7 @@ class Manager:
         self._host = host
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
+        self._memory = MemoryWatch()
         self._cache: WatchCache[Document] = WatchCache(
             host.client,
             "/api/v1/pods",
@@ -132,35 +133,16 @@ class Manager:
             runs = [run for worker in self.workers.values() for run in worker.runs.values() if run.record.pid]
             for run in runs:
                 self._host.logs.observe(run.log_path)
-            limited = {run.mark: (run, limit) for run in runs if (limit := _memory_limit(run))}
-            if limited:
-                for mark, used in (await asyncio.to_thread(_over_limit, _limits(limited.items()))).items():
-                    run, limit = limited[mark]
-                    await run.out_of_memory(used, limit)
-
-
-def _limits(limited: Iterable[tuple[int, tuple[ContainerRun, int]]]) -> dict[int, int]:
-    return {mark: limit for mark, (_, limit) in limited}
+            limits = {run.mark: limit for run in runs if (limit := _memory_limit(run))}
+            if not limits:
+                continue
+            over = await asyncio.to_thread(self._memory.over_limit, limits, self._host.forks.pid)
+            for run in runs:
+                if run.mark in over:
+                    await run.out_of_memory(over[run.mark], limits[run.mark])
 
 
 def _memory_limit(run: ContainerRun) -> int:
     """Bytes; 0: no limit."""
     amount = run.spec.resources.limits.get("memory")
     return int(parse_quantity(amount)) if amount is not None else 0
-
-
-def _over_limit(limits: dict[int, int]) -> dict[int, int]:
-    """The marks whose processes use more memory than they may, and how much.
-
-    RSS is summed first. It counts pages shared with the warm parent in each process, so PSS, which is dearer, has the
-    last word.
-    """
-    trees: dict[int, list[int]] = {mark: [] for mark in limits}
-    for pid in procfs.pids():
-        if (mark := procfs.read_mark(pid)) in trees:
-            trees[mark].append(pid)
-    over = {}
-    for mark, members in trees.items():
-        if procfs.memory(members) > limits[mark] and (used := procfs.memory(members, proportional=True)) > limits[mark]:
-            over[mark] = used
-    return over

@@ -85,6 +85,8 @@ def spawn(command: list[str], environment: Mapping[str, str], directory: Path, l
 
     Raises StartError. The process's limits are inherited from this one for the moment of the fork.
     """
+    if not directory.is_dir():
+        raise StartError(f"workingDir {directory} does not exist")
     descriptor = open_log(log_path)
     try:
         with procfs.marking(0, mark):
@@ -92,9 +94,7 @@ def spawn(command: list[str], environment: Mapping[str, str], directory: Path, l
                 command, env=dict(environment), cwd=directory, stdin=subprocess.DEVNULL, stdout=descriptor,
                 stderr=descriptor, start_new_session=True,
             )  # fmt: skip
-    except FileNotFoundError as error:
-        if error.filename == str(directory):
-            raise StartError(f"workingDir {directory} does not exist") from None
+    except FileNotFoundError:
         raise StartError(f'exec: "{command[0]}": executable file not found in $PATH') from None
     except (OSError, ValueError) as error:
         raise StartError(f'exec: "{command[0]}": {getattr(error, "strerror", None) or error}') from None
