@@ -1,0 +1,1 @@
+"""The command ``faas``: a module a verb, ``cli.packing`` for functions, ``cli.local`` for the one-machine platform."""

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from cli import manifest, target
-from cli.client import Gateway, Refused
+from cli.client import Answer, Gateway, Refused
 from cli.functions import item
 from cli.options import Dir, seconds
 from cli.output import document, note, say
@@ -20,6 +20,7 @@ from cli.packing.source import Packed
 from cli.plan import Planned, Wishes, plan
 from cli.rollout import until_ready
 from services.contracts import archives
+from services.contracts.errors import Code
 from services.contracts.names import FunctionRef
 
 Text = str | None
@@ -104,9 +105,7 @@ def _deploy(gateway: Gateway, step: Planned, manner: Manner) -> dict[str, Any]:
     began = time.monotonic()
     tell = say if manner.output == "text" else note
     _pack(step, manner, gateway)
-    answer = gateway.ask(
-        "PUT", item(step.ref), msgspec.json.encode(step.manifest), {"Content-Type": "application/json"}
-    )
+    answer = _put(gateway, step)
     function: dict[str, Any] = msgspec.json.decode(answer.body)
     tell(f"deployed {step.ref}" + (" (created)" if answer.status == 201 else ""))
     if manner.wait is None:
@@ -116,6 +115,16 @@ def _deploy(gateway: Gateway, step: Planned, manner: Manner) -> dict[str, Any]:
     for line in _how_to_call(step.ref, function["spec"], gateway.target.address):
         tell(f"  {line}")
     return function
+
+
+def _put(gateway: Gateway, step: Planned) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    try:
+        return gateway.ask("PUT", item(step.ref), msgspec.json.encode(step.manifest), headers)
+    except Refused as refused:
+        if refused.code == Code.NOT_FOUND:  # a function that is not there is created: its namespace is missing
+            refused.hint = f"kubectl create namespace {step.ref.namespace}"
+        raise
 
 
 def _pack(step: Planned, manner: Manner, gateway: Gateway | None) -> None:

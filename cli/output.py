@@ -28,7 +28,7 @@ def report(failure: Failure) -> int:
     """Prints a failure to standard error. Returns its exit code."""
     note(f"error: {failure.message}")
     for detail in failure.details:
-        note(f"  - {detail}")
+        note(f"  {detail}")
     if failure.hint:
         note(f"hint: {failure.hint}")
     return failure.exit_code

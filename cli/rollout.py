@@ -47,15 +47,15 @@ def until_ready(gateway: Gateway, ref: FunctionRef, generation: int, seconds: fl
             return function
         if state == "failed":
             message = f"{ref} does not start: {_obstacle(function)}"
-            raise Failure(message, f"faas logs {ref}", details=last_lines(gateway, ref))
+            raise Failure(message, f"faas logs {ref} shows all of it", details=last_words(gateway, ref))
         if time.monotonic() > deadline:
             message = f"{ref} is not ready after {seconds:g} s: {_obstacle(function)}"
-            raise Failure(message, f"faas get {ref} shows what becomes of it", Exit.TIMED_OUT, last_lines(gateway, ref))
+            raise Failure(message, f"faas get {ref} shows what becomes of it", Exit.TIMED_OUT, last_words(gateway, ref))
         time.sleep(pause)
         pause = min(LONGEST_POLL, pause * 1.5)
 
 
-def last_lines(gateway: Gateway, ref: FunctionRef) -> list[str]:
+def last_words(gateway: Gateway, ref: FunctionRef) -> list[str]:
     """The last lines that the function's Pods printed, or the containers before them; none when there are no Pods."""
     for previous in (False, True):
         try:
@@ -63,7 +63,7 @@ def last_lines(gateway: Gateway, ref: FunctionRef) -> list[str]:
         except Refused:
             continue
         if lines:
-            return [line.decode(errors="replace").rstrip() for line in lines[-LOG_LINES:]]
+            return ["log:", *(f"  {line.decode(errors='replace').rstrip()}" for line in lines[-LOG_LINES:])]
     return []
 
 

@@ -154,9 +154,10 @@ def test_a_failure_shows_reason_and_last_words(here: Here, tmp_path: Path) -> No
     assert done.code == 1
     assert done.err == (
         "error: default/bad does not start: CrashLoopBackOff: ModuleNotFoundError: No module named 'nope'\n"
-        "  - Traceback\n"
-        "  - ModuleNotFoundError: nope\n"
-        "hint: faas logs default/bad\n"
+        "  log:\n"
+        "    Traceback\n"
+        "    ModuleNotFoundError: nope\n"
+        "hint: faas logs default/bad shows all of it\n"
     )
 
 
