@@ -33,13 +33,36 @@ def decode_function(document: Any) -> Function:
     try:
         function = msgspec.convert(document, Function)
     except msgspec.ValidationError as error:
-        raise InvalidResource(
-            [*problems, str(error).replace(" - at `$.", " - at `").replace("`$`", "the top")]
-        ) from None
+        raise InvalidResource([*problems, _readable(str(error))]) from None
     problems += function_problems(function)
     if problems:
         raise InvalidResource(problems)
     return function
+
+
+_DURATION = "a duration such as 500ms, 60s, 1m30s or 2h"
+_QUANTITY = "a quantity such as 500m, 2, 128Mi or 1Gi"
+_FORMS = {
+    "timeout": _DURATION,
+    "window": _DURATION,
+    "panicWindow": _DURATION,
+    "scaleToZeroAfter": _DURATION,
+    "cpu": _QUANTITY,
+    "memory": _QUANTITY,
+    "handler": "MODULE:NAME such as main:handle",
+    "name": "letters, digits and '_', with no digit first",
+    "archive": "a SHA-256 in 64 lower-case hexadecimal digits",
+}
+"""What the fields with a pattern should look like."""
+_MISMATCH = re.compile(r"Expected `str` matching regex .* - at `\$\.(.*)`")
+
+
+def _readable(message: str) -> str:
+    """msgspec's message with the field's path, and what it should look like in place of a regular expression."""
+    found = _MISMATCH.fullmatch(message)
+    if found is not None and (form := _FORMS.get(found[1].rpartition(".")[2])) is not None:
+        return f"{found[1]}: expected {form}"
+    return message.replace(" - at `$.", " - at `").replace("`$`", "the top")
 
 
 def function_problems(function: Function) -> list[str]:
