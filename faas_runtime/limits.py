@@ -30,7 +30,7 @@ LINGER = 1.0
 """How long a closed-for-writing connection is still read, so that the last answer is not lost to a TCP reset."""
 
 MAX_CONNECTIONS = 4096
-"""Connections of one Pod; one more is told `busy` and closed."""
+"""Most connections of one Pod, less where descriptors are scarce; one more is told `busy` and closed."""
 
 BACKLOG = 1024
 """Connections waiting for a worker that starts."""

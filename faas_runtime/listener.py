@@ -44,3 +44,4 @@ async def drain_queue(listener: socket.socket) -> None:
     poll.register(listener.fileno(), select.POLLIN)
     while poll.poll(0):  # noqa: ASYNC110 -- the event is the loop's own accepting, which tells nobody
         await asyncio.sleep(_POLL)
+    await asyncio.sleep(_POLL)  # a connection's protocol hears of it a turn of the loop after it was accepted

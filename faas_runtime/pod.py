@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import sys
 from pathlib import Path
 
 from faas_runtime.errors import StartupError
+from faas_runtime.limits import MAX_CONNECTIONS
 from faas_runtime.listener import listen
 from faas_runtime.parent import Parent
 from faas_runtime.settings import read_settings
@@ -25,6 +27,7 @@ def main() -> int:
     workspace = None
     try:
         settings = read_settings(os.environ)
+        _raise_descriptor_limit()
         listener = listen(settings.host, settings.port)
         workspace = _make_workspace()
         fatal = Parent(settings, listener, workspace).run()
@@ -46,6 +49,15 @@ def _give_up(reason: str, termination_log: str | None) -> int:
         with contextlib.suppress(OSError), open(path, "wb") as file:
             file.write(reason.encode("utf-8", "replace")[:_TERMINATION_LOG_LIMIT])
     return 1
+
+
+def _raise_descriptor_limit() -> None:
+    """Many systems start a process with a soft limit of 1,024, which the connections of one router may exceed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _make_workspace() -> Path:

@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import gc
 import os
+import resource
 import socket
 from pathlib import Path
 from time import monotonic
@@ -82,6 +83,9 @@ class Worker:
         self._listener = listener
         self._channel = channel
         self._connections: set[HttpConnection] = set()
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        # Half of the descriptors, so that the function has the rest. (No limit is -1.)
+        self._most_connections = min(MAX_CONNECTIONS, descriptors // 2) if descriptors > 0 else MAX_CONNECTIONS
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         self._ending = asyncio.Event()
@@ -112,6 +116,7 @@ class Worker:
         server = await self._loop.create_server(
             lambda: HttpConnection(self, self._loop), sock=self._listener, backlog=BACKLOG
         )
+        self._dispatcher.beat()  # the parent watches it from "ready" on
         ticking = self._loop.create_task(self._tick())
         self._channel.send(b"ready")
         await self._ending.wait()
@@ -144,7 +149,7 @@ class Worker:
         self._all_closed.clear()
         if self._leaving:
             return DRAINING
-        return BUSY if len(self._connections) > MAX_CONNECTIONS else None
+        return BUSY if len(self._connections) > self._most_connections else None
 
     def closed(self, connection: HttpConnection) -> None:
         """A client has gone."""

@@ -2,10 +2,10 @@
 
 import contextlib
 import signal
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -119,11 +119,11 @@ def _call_until_refused(running: Pod, seconds: float, started: threading.Barrier
             connection = running.connect()
         except ConnectionRefusedError:
             return answered
-        with connection:
+        with connection, connection.makefile("rb") as answers:
             while True:
                 with contextlib.suppress(OSError):  # the other end has said why already: read it
                     connection.sendall(request)
-                head = _read_answer(connection)
+                head = _read_answer(cast(BinaryIO, answers))
                 if head.startswith(b"HTTP/1.1 503 "):
                     assert b"Faas-Error: draining" in head
                     return answered
@@ -133,16 +133,14 @@ def _call_until_refused(running: Pod, seconds: float, started: threading.Barrier
                     break
 
 
-def _read_answer(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        part = connection.recv(4096)
-        assert part, f"the connection ended without an answer: {data!r}"
-        data += part
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(4096)
+def _read_answer(answers: BinaryIO) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = answers.readline()
+        assert line, f"the connection ended without an answer: {head!r}"
+        head += line
+    length = int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0])
+    assert len(answers.read(length)) == length
     return head
 
 

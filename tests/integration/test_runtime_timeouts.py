@@ -46,7 +46,7 @@ def test_a_def_handler_that_outruns_is_answered_and_its_process_replaced_after_i
         assert not neighbour.done()
         assert int(neighbour.result().body) == old
         until(lambda: not is_running(old), "the old process and its stuck thread are gone")
-        assert running.workers == [fresh]
+        until(lambda: running.workers == [fresh], "the parent has noticed")
         assert f"a handler outran its timeout; worker {old} is replaced" in running.log
         assert "end {'sleep': 60}" not in running.log
 
