@@ -73,11 +73,12 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of requests."""
+        if not self._refused:
+            super().data_received(data)
         if self._refused:
             self._discard(len(data))
             return
         self._received += len(data)
-        super().data_received(data)
         if self._owed_since == inf:
             if self.timeout_keep_alive_task is None and self._idle():
                 # the end of a refused body, or empty lines, ended the keep-alive timer and began no request
@@ -135,7 +136,7 @@ class Connection(HttpToolsProtocol):
         if self.flow.read_paused and self._owed_since != inf:
             self._owed_since, self._received = now, 0  # it is this side that is slow
         elif now - self._owed_since > PATIENCE + self._received / SLOWEST:
-            if self._received and (self._idle() or not self.cycle.response_started):
+            if self._received and (self._in_head or not self.cycle.response_started):
                 self.refuse(FaasError(Code.BAD_REQUEST, "the request did not arrive in time"))
             else:
                 self.transport.close()
