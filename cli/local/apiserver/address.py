@@ -38,5 +38,5 @@ def parse(registry: Registry, group: str, version: str, parts: list[str]) -> Add
     elif namespace is None and name:
         raise errors.path_not_found()
     if subresource and subresource not in rtype.subresources():
-        raise errors.path_not_found()
+        raise errors.no_subresource(rtype.group, rtype.plural, name) if rtype.custom else errors.path_not_found()
     return Address(rtype, namespace, name, subresource)

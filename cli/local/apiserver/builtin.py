@@ -15,13 +15,16 @@ def make_registry() -> Registry:
     """A registry with the built-in kinds."""
     return Registry(
         [
-            _core("Namespace", "namespaces", "ns", namespaced=False, has_status=True),
+            _core("Namespace", "namespaces", "ns", namespaced=False, has_status=True, returns_deleted=True),
             _core("Pod", "pods", "po", categories=("all",), has_status=True, counts_generations=True, returns_deleted=True),
             _core("Node", "nodes", "no", namespaced=False, has_status=True),
             _core("Event", "events", "ev", creates_on_update=True),
             _core("Secret", "secrets"),
             _core("ConfigMap", "configmaps", "cm"),
-            _core("Service", "services", "svc", categories=("all",), has_status=True, returns_deleted=True),
+            _core(
+                "Service", "services", "svc",
+                categories=("all",), has_status=True, returns_deleted=True, creates_on_update=True,
+            ),
             _core("ServiceAccount", "serviceaccounts", "sa", returns_deleted=True),
             _kind(
                 "apps", "v1", "ReplicaSet", "replicasets", "rs",

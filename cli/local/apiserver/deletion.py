@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 PROTECTED_NAMESPACES = ("default", "kube-system", "kube-public")
 _FINALIZER_OF = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+_MARKED_FIRST = ("pods", "namespaces")  # watchers see these being deleted before they are gone
 _DEFAULT_GRACE = 30  # a Pod's terminationGracePeriodSeconds
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -45,12 +46,13 @@ class Deleter:
         waits = grace > 0 or bool(meta.get("finalizers")) or bool(contents)
         if options.dry_run:
             return stored, not waits
+        if waits or rtype.key in _MARKED_FIRST:
+            _mark(rtype, obj, grace)
+            if obj != stored.obj:
+                old, stored = stored, self._store.update(rtype.key, stored, obj)
+                self._writer.changed(rtype, old, stored)
         if not waits:
             return self.remove(rtype, stored), True
-        _mark(rtype, obj, grace)
-        if obj != stored.obj:
-            old, stored = stored, self._store.update(rtype.key, stored, obj)
-            self._writer.changed(rtype, old, stored)
         for inner, item in contents:
             if not item.obj["metadata"].get("deletionTimestamp"):
                 self.delete(inner, item.key, DeleteOptions())
@@ -104,7 +106,8 @@ class Deleter:
                     f"the {name} in the precondition ({wanted}) does not match the {name} in record ({found})."
                     f" The object might have been {since}"
                 )
-                raise errors.conflict(rtype.group, rtype.kind, stored.name, why)
+                named = rtype.plural if rtype.key == "namespaces" else rtype.kind
+                raise errors.conflict(rtype.group, named, stored.name, why)
 
     def _set_propagation(self, meta: Json, options: DeleteOptions) -> None:
         if not options.propagation or meta.get("deletionTimestamp"):
@@ -137,6 +140,7 @@ def _mark(rtype: ResourceType, obj: Json, grace: int) -> None:
     if "deletionTimestamp" not in meta and "generation" in meta:
         meta["generation"] += 1
     meta["deletionTimestamp"] = timestamp(time.time() + grace)
-    meta["deletionGracePeriodSeconds"] = grace
-    if rtype.key == "namespaces":
+    if rtype.key != "namespaces":
+        meta["deletionGracePeriodSeconds"] = grace
+    else:
         obj.setdefault("status", {})["phase"] = "Terminating"

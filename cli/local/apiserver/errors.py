@@ -54,7 +54,8 @@ def _details(group: str, kind: str, name: str = "", **more: Any) -> Json:
         details["name"] = name
     if group:
         details["group"] = group
-    details["kind"] = kind
+    if kind:
+        details["kind"] = kind
     return details | {key: value for key, value in more.items() if value}
 
 
@@ -69,6 +70,11 @@ def not_found(group: str, plural: str, name: str) -> StatusError:
 
 def path_not_found() -> StatusError:
     return StatusError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def no_subresource(group: str, plural: str, name: str) -> StatusError:
+    message = "the server could not find the requested resource"
+    return StatusError(404, "NotFound", message, _details(group, plural, name))
 
 
 def already_exists(group: str, plural: str, name: str) -> StatusError:

@@ -1,22 +1,20 @@
 """The verbs: one function for each kind of request to a resource."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from cli.local.apiserver import errors, protobuf, table
 from cli.local.apiserver.address import Address
-from cli.local.apiserver.columns import selector_text
 from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.fielderrors import required
 from cli.local.apiserver.http import Request, Response, json_response, warning_headers
-from cli.local.apiserver.metadata import check_version
 from cli.local.apiserver.options import DeleteOptions, WriteOptions, delete_options, write_options
 from cli.local.apiserver.patching import APPLY_PATCHES, Patcher
 from cli.local.apiserver.reads import Reader, in_version
 from cli.local.apiserver.registry import ResourceType
+from cli.local.apiserver.scale import replicas_change, scale_of
 from cli.local.apiserver.selectors import make_predicate
 from cli.local.apiserver.store import Store, Stored
 from cli.local.apiserver.watch import Watcher
@@ -51,7 +49,7 @@ class Handlers:
                 return self._list(request, at)
             return self._get(request, at)
         body = await request.read_body()
-        if method == "POST" and not at.name and at.namespace is not None:
+        if method == "POST" and at.namespace is not None and (not at.name or (at.rtype.custom and not at.subresource)):
             return self._create(request, at, body)
         if method == "POST" and at.subresource in ("binding", "eviction"):
             return self._evict(request, at, body) if at.subresource == "eviction" else self._bind(request, at, body)
@@ -61,6 +59,8 @@ class Handlers:
             return self._patch(request, at, body)
         if method == "DELETE" and not at.subresource:
             return self._delete(request, at, body) if at.name else self._delete_collection(request, at, body)
+        if method == "PUT" and at.rtype.custom:
+            raise errors.bad_request("name must be provided")
         raise errors.method_not_allowed()
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class Handlers:
     def _get(self, request: Request, at: Address) -> Response:
         stored = self._reader.get(at.rtype, at.key)
         if at.subresource == "scale":
-            return json_response(scale_of(at.rtype, stored))
+            return json_response(scale_of(at.rtype, stored.obj))
         return self._answer(request, at.rtype, stored)
 
     def _list(self, request: Request, at: Address) -> Response:
@@ -89,8 +89,9 @@ class Handlers:
         obj = decode(request, body)
         if at.subresource == "scale":
             change = replicas_change(at.rtype, lambda current: obj)
-            return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options)))
+            return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options).obj))
         if at.rtype.creates_on_update and not at.subresource and self._store.get(at.rtype.key, at.key) is None:
+            obj.get("metadata", {}).pop("resourceVersion", None)
             stored = self._writer.create(at.rtype, at.namespace or "", obj, options)
             return self._answer(request, at.rtype, stored, 201, options)
         stored = self._writer.update(at.rtype, at.key, lambda current: obj, options, at.subresource)
@@ -100,7 +101,7 @@ class Handlers:
         options = self._options(request)
         if at.subresource == "scale":
             change = replicas_change(at.rtype, self._patcher.scale_change(request.content_type, body))
-            return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options)))
+            return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options).obj))
         if request.content_type in APPLY_PATCHES and not request.query.get("fieldManager"):
             error = required("fieldManager", "is required for apply patch")
             raise errors.invalid("meta.k8s.io", "PatchOptions", "", [error])
@@ -242,50 +243,3 @@ def decode(request: Request, body: bytes) -> Json:
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
         raise errors.bad_request(f"the object provided is unrecognized (must be a JSON object): {error}") from None
     raise errors.unsupported_media_type(("application/json", "application/yaml"))
-
-
-def scale_of(rtype: ResourceType, stored: Stored) -> Json:
-    """The `autoscaling/v1` Scale of an object."""
-    assert rtype.scale is not None
-    obj, meta = stored.obj, stored.obj["metadata"]
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    selector = (
-        _at(obj, rtype.scale.selector) if rtype.custom else selector_text(obj.get("spec", {}).get("selector") or {})
-    )
-    status: Json = {"replicas": _at(obj, rtype.scale.status_replicas) or 0}
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": {name: meta[name] for name in kept if name in meta},
-        "spec": {"replicas": _at(obj, rtype.scale.spec_replicas) or 0},
-        "status": status | ({"selector": selector} if selector else {}),
-    }
-
-
-def replicas_change(rtype: ResourceType, change: Callable[[Json], Json]) -> Callable[[Json], Json]:
-    """Turn a change of a Scale into one of the object behind it."""
-
-    def apply(obj: Json) -> Json:
-        assert rtype.scale is not None
-        meta = obj["metadata"]
-        current = Stored((meta.get("namespace", ""), meta["name"]), 0, 0, obj, b"")
-        scale = change(scale_of(rtype, current))
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < 0:
-            raise errors.bad_request(f"spec.replicas of a Scale must be a number of at least 0, found {replicas!r}")
-        version = (scale.get("metadata") or {}).get("resourceVersion", "")
-        if version:
-            check_version(rtype, version, meta["name"], int(meta["resourceVersion"]))
-        place = obj
-        for name in rtype.scale.spec_replicas[:-1]:
-            place = place.setdefault(name, {})
-        place[rtype.scale.spec_replicas[-1]] = replicas
-        return obj
-
-    return apply
-
-
-def _at(obj: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        obj = obj.get(name) if isinstance(obj, dict) else None
-    return obj if path else None

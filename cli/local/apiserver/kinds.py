@@ -6,13 +6,22 @@ from typing import Any
 
 from cli.local.apiserver import crds, pods
 from cli.local.apiserver.fielderrors import FieldError, forbidden_field, invalid_value, not_supported, required
-from cli.local.apiserver.names import label_errors
+from cli.local.apiserver.names import label_errors, qualified_problems
 from cli.local.apiserver.registry import Registry
 from cli.local.apiserver.store import Store
 from cli.local.apiserver.strategies import Strategy
 
 Json = dict[str, Any]
 
+# What Secrets of these types must hold.
+_SECRET_KEYS = {
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+}
+_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_PROTOCOLS = ("SCTP", "TCP", "UDP")
 _SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 
 
@@ -21,6 +30,7 @@ def make_strategies(registry: Registry, store: Store) -> dict[str, Strategy]:
     return {
         "namespaces": Strategy(_prepare_namespace),
         "pods": Strategy(_pod_preparer(store), _validate_pod),
+        "nodes": Strategy(_prepare_node, _validate_node),
         "services": Strategy(_prepare_service, _validate_service),
         "secrets": Strategy(_prepare_secret, _validate_secret),
         "configmaps": Strategy(validate=_validate_configmap),
@@ -54,7 +64,9 @@ def _validate_pod(obj: Json, old: Json | None) -> list[FieldError]:
     if old is not None and obj["spec"] == old.get("spec"):
         return []
     found = pods.template_errors(obj["spec"], "spec")
-    return found if found or old is None else pods.update_errors(obj["spec"], old["spec"])
+    if old is None or not obj["spec"].get("containers"):
+        return found
+    return found + pods.update_errors(obj["spec"], old["spec"])
 
 
 def _prepare_replicaset(obj: Json, old: Json | None) -> None:
@@ -90,7 +102,9 @@ def _validate_replicaset(obj: Json, old: Json | None) -> list[FieldError]:
 def _selector_errors(spec: Json) -> list[FieldError]:
     selector = spec.get("selector")
     if selector is None:
-        return [required("spec.selector")]
+        detail = "`selector` does not match template `labels`"
+        labels = spec["template"]["metadata"].get("labels") or {}
+        return [required("spec.selector"), invalid_value("spec.template.metadata.labels", labels, detail)]
     wanted = selector.get("matchLabels") or {}
     if not wanted and not selector.get("matchExpressions"):
         return [invalid_value("spec.selector", selector, "empty selector is invalid for deployment")]
@@ -117,6 +131,9 @@ def _validate_secret(obj: Json, old: Json | None) -> list[FieldError]:
             base64.b64decode(value, validate=True)
         except ValueError:
             found.append(invalid_value(f"data[{name}]", "", "must be base64"))
+    for name in _SECRET_KEYS.get(obj["type"], ()):
+        if name not in obj.get("data", {}):
+            found.append(required(f"data[{name}]"))
     if old is not None and obj["type"] != old["type"]:
         found.append(invalid_value("type", obj["type"], "field is immutable"))
     return found + _immutable_errors(obj, old, ("data",))
@@ -169,15 +186,35 @@ def _validate_lease(obj: Json, old: Json | None) -> list[FieldError]:
     return found
 
 
+def _prepare_node(obj: Json, old: Json | None) -> None:
+    capacity = obj.get("status", {}).get("capacity")
+    if capacity:
+        obj["status"].setdefault("allocatable", dict(capacity))
+
+
+def _validate_node(obj: Json, old: Json | None) -> list[FieldError]:
+    found: list[FieldError] = []
+    for index, taint in enumerate(obj.get("spec", {}).get("taints", ())):
+        path = f"metadata.taints[{index}]"  # so says the real one
+        found += [invalid_value(f"{path}.key", taint["key"], problem) for problem in qualified_problems(taint["key"])]
+        if taint["effect"] not in _TAINT_EFFECTS:
+            found.append(not_supported(f"{path}.effect", taint["effect"], _TAINT_EFFECTS))
+    return found
+
+
 def _prepare_service(obj: Json, old: Json | None) -> None:
     spec = obj.setdefault("spec", {})
     spec.setdefault("type", "ClusterIP")
     spec.setdefault("sessionAffinity", "None")
     for port in spec.get("ports", ()):
         port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
+        port["targetPort"] = port["targetPort"] or port["port"]
     if spec["type"] != "ExternalName":
         spec.setdefault("internalTrafficPolicy", "Cluster")
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        if spec.get("clusterIP"):
+            spec.setdefault("clusterIPs", [spec["clusterIP"]])
     if old is None:
         obj["status"] = {"loadBalancer": {}}
 
@@ -187,12 +224,16 @@ def _validate_service(obj: Json, old: Json | None) -> list[FieldError]:
     found: list[FieldError] = []
     if spec["type"] not in _SERVICE_TYPES:
         found.append(not_supported("spec.type", spec["type"], _SERVICE_TYPES))
+    if old is not None and old["spec"].get("clusterIP") and spec.get("clusterIP") != old["spec"]["clusterIP"]:
+        found.append(invalid_value("spec.clusterIPs[0]", [spec.get("clusterIP", "")], "may not change once set"))
     if not spec.get("ports") and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
         found.append(required("spec.ports"))
     for index, port in enumerate(spec.get("ports", ())):
         if not 0 < port.get("port", 0) < 65536:
             detail = "must be between 1 and 65535, inclusive"
             found.append(invalid_value(f"spec.ports[{index}].port", port.get("port", 0), detail))
+        if port["protocol"] not in _PROTOCOLS:
+            found.append(not_supported(f"spec.ports[{index}].protocol", port["protocol"], _PROTOCOLS))
         if len(spec["ports"]) > 1 and not port.get("name"):
             found.append(required(f"spec.ports[{index}].name"))
     return found

@@ -11,6 +11,8 @@ from cli.local.apiserver.registry import ResourceType
 
 Json = dict[str, Any]
 
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
 _SYSTEM_FIELDS = (
     "uid",
     "creationTimestamp",
@@ -50,8 +52,11 @@ def initialize(rtype: ResourceType, meta: Json, now: float) -> None:
     _drop_empty(meta)
 
 
-def carry_over(rtype: ResourceType, meta: Json, old: Json) -> None:
+def carry_over(rtype: ResourceType, meta: Json, old: Json, *, patch: bool) -> None:
     """Keep what an update may not change. Raises a 409 StatusError when the update is meant for another object."""
+    if meta.get("uid") and meta["uid"] != old["uid"] and patch:
+        error = fielderrors.invalid_value("metadata.uid", meta["uid"], "field is immutable")
+        raise invalid(rtype.group, rtype.kind, old["name"], [error])
     if meta.get("uid") and meta["uid"] != old["uid"]:
         why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}"
         raise conflict(rtype.group, rtype.plural, old["name"], why)
@@ -101,7 +106,7 @@ def errors(rtype: ResourceType, meta: Json, old: Json | None) -> list[FieldError
     if "annotations" in meta and (old is None or meta["annotations"] != old.get("annotations")):
         found += names.annotation_errors(meta["annotations"], "metadata.annotations")
     found += _owner_errors(meta.get("ownerReferences", []))
-    return found + _finalizer_errors(meta, old)
+    return found + _finalizer_errors(rtype, meta, old)
 
 
 def _owner_errors(owners: list[Json]) -> list[FieldError]:
@@ -122,12 +127,20 @@ def _owner_errors(owners: list[Json]) -> list[FieldError]:
     return found
 
 
-def _finalizer_errors(meta: Json, old: Json | None) -> list[FieldError]:
+def _finalizer_errors(rtype: ResourceType, meta: Json, old: Json | None) -> list[FieldError]:
     found: list[FieldError] = []
     finalizers = meta.get("finalizers", [])
     for index, name in enumerate(finalizers):
         path = f"metadata.finalizers[{index}]"
         found += [fielderrors.invalid_value(path, name, problem) for problem in names.qualified_problems(name)]
+        if (
+            "/" not in name
+            and name not in _STANDARD_FINALIZERS
+            and rtype.group in ("", "apps")
+            and rtype.key != "events"
+        ):
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            found.append(fielderrors.invalid_value(path, name, detail))
     if old is not None and old.get("deletionTimestamp"):
         added = [name for name in finalizers if name not in old.get("finalizers", [])]
         if added:
@@ -147,7 +160,7 @@ def check_version(rtype: ResourceType, given: str, name: str, current: int) -> N
         if rtype.needs_version_on_update or rtype.custom:
             detail = "must be specified for an update"
             error = fielderrors.invalid_value("metadata.resourceVersion", 0, detail)
-            raise invalid(rtype.group, rtype.kind, name, [error])
+            raise invalid(rtype.group, rtype.plural, name, [error])
         return
     if not (given.isascii() and given.isdigit()):
         raise StatusError(500, "", f"strconv.ParseUint: parsing {fielderrors.render(given)}: invalid syntax")

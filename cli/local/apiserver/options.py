@@ -19,6 +19,7 @@ class WriteOptions(msgspec.Struct):
     manager: str = "unknown"
     dry_run: bool = False
     force: bool = False
+    patch: str | None = None  # the patch's text, when the write is one
     applies: bool = False  # a server-side apply, which has written managedFields itself
     warnings: list[str] = msgspec.field(default_factory=list)
 

@@ -38,6 +38,7 @@ class Patcher:
         """Apply a patch; returns the object and whether it was created. Raises StatusError: 400, 404, 409, 415, 422."""
         if content_type in APPLY_PATCHES:
             return self._apply(at, body, options)
+        options.patch = body.decode("utf-8", "replace")
         change = change_of(at.rtype.schema, content_type, body, at.rtype)
         return self._writer.update(at.rtype, at.key, change, options, at.subresource), False
 

@@ -87,10 +87,17 @@ def set_pod_defaults(obj: Json, old: Json | None) -> None:
     spec = obj.setdefault("spec", {})
     set_template_defaults(spec)
     spec.setdefault("enableServiceLinks", True)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1  # an old promise: a negative period means the shortest one
     if old is not None:
         for field in ("nodeName", "priority", "preemptionPolicy", "tolerations"):
             if field in old["spec"]:
                 spec.setdefault(field, old["spec"][field])
+        status = obj.get("status", {})
+        if status.get("podIP") and not status.get("podIPs"):
+            status["podIPs"] = [{"ip": status["podIP"]}]
+        if status.get("hostIP") and not status.get("hostIPs"):
+            status["hostIPs"] = [{"ip": status["hostIP"]}]
         return
     spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")

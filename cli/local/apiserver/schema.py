@@ -17,10 +17,10 @@ class Schema:
 
     __slots__ = (
         "additional", "alternatives", "always", "default", "description", "embedded", "enum", "exclusive_maximum",
-        "exclusive_minimum", "format", "go_type", "has_default", "int_or_string", "items", "list_type", "map_keys",
+        "exclusive_minimum", "format", "go_type", "has_default", "has_rules", "int_or_string", "items", "list_type", "map_keys",
         "map_type", "max_items", "max_length", "max_properties", "maximum", "merge_key", "min_items", "min_length",
         "min_properties", "minimum", "multiple_of", "needs_defaults", "nullable", "omit_empty", "pattern", "pattern_text", "preserve",
-        "properties", "required", "retain_keys", "source", "strategy_merge", "type", "unique_items",
+        "properties", "required", "retain_keys", "rules", "source", "strategy_merge", "type", "unique_items",
     )  # fmt: skip
 
     def __init__(self, source: Json) -> None:
@@ -51,8 +51,10 @@ class Schema:
             for name, child in (get("properties") or {}).items()
             if child.get("x-faas-always")
         ]
+        self.rules: list[Json] = get("x-kubernetes-validations") or []
         children = [*self.properties.values(), self.items, self.additional]
         self.needs_defaults: bool = any(c is not None and (c.has_default or c.needs_defaults) for c in children)
+        self.has_rules: bool = bool(self.rules) or any(c is not None and c.has_rules for c in children)
 
     def _compile_children(self, source: Json) -> None:
         get = source.get

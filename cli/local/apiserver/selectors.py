@@ -103,7 +103,8 @@ def _unparsable(text: str) -> Exception:
 def field_selector(text: str, rtype: ResourceType) -> list[tuple[tuple[str, ...], str, bool]]:
     """Parse `metadata.name=a,status.phase!=b` into (path, value, equal); raises a 400 StatusError for other fields."""
     terms: list[tuple[tuple[str, ...], str, bool]] = []
-    allowed = ("metadata.name", "metadata.namespace", *_FIELDS.get(rtype.key, ()), *rtype.selectable_fields)
+    everywhere = ("metadata.name",) if rtype.key == "nodes" else ("metadata.name", "metadata.namespace")
+    allowed = (*everywhere, *_FIELDS.get(rtype.key, ()), *rtype.selectable_fields)
     for term in filter(None, (part.strip() for part in text.split(","))):
         name, operator, value = re.split(r"(!=|==|=)", term, maxsplit=1) if "=" in term else (term, "", "")
         if not operator:

@@ -7,8 +7,9 @@ Directives: `$patch: replace|delete|merge`, `$deleteFromPrimitiveList/<field>`, 
 
 from typing import Any
 
-from cli.local.apiserver.patch import PatchError, merge_patch
-from cli.local.apiserver.schema import Schema
+from cli.local.apiserver.fielderrors import render
+from cli.local.apiserver.patch import PatchError
+from cli.local.apiserver.schema import ANY, Schema
 
 _DELETE_PRIMITIVES = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
@@ -31,20 +32,22 @@ def strategic_merge(schema: Schema, target: Any, patch: Any) -> Any:
     if _RETAIN in patch:
         kept = patch[_RETAIN]
         target = {name: value for name, value in target.items() if name in kept}
+    before = {name: list(value) for name, value in target.items() if isinstance(value, list)}
     _delete_primitives(target, patch)
     for name, value in patch.items():
         if name.startswith("$"):
             continue
-        child = schema.child(name)
+        child = schema.child(name) or ANY
+        current = target.get(name)
         if value is None:
             target.pop(name, None)
-        elif child is None:
-            target[name] = merge_patch(target.get(name), value)
+        elif type(value) is not type(current):
+            _set_new(target, name, value)
         elif isinstance(value, list):
-            target[name] = _merge_list(child, target.get(name), value, name)
+            target[name] = _merge_list(child, current, value, name)
         else:
-            target[name] = strategic_merge(child, target.get(name), value)
-    _order_lists(schema, target, patch)
+            target[name] = strategic_merge(child, current, value)
+    _order_lists(schema, target, patch, before)
     return target
 
 
@@ -59,11 +62,11 @@ def _delete_primitives(target: dict[str, Any], patch: dict[str, Any]) -> None:
 def _merge_list(schema: Schema, target: Any, patch: list[Any], name: str) -> list[Any]:
     current: list[Any] = target if isinstance(target, list) else []
     if not schema.strategy_merge:
-        return [_without_directives(item) for item in patch]
+        return patch
     if not schema.merge_key:
         return current + [item for item in patch if item not in current]
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
-        return [_without_directives(item) for item in patch if not (isinstance(item, dict) and set(item) == {"$patch"})]
+        return _without_directives(patch)  # type: ignore[no-any-return]
     return _merge_by_key(schema, current, patch, name)
 
 
@@ -85,40 +88,56 @@ def _merge_by_key(schema: Schema, result: list[Any], patch: list[Any], name: str
     return result
 
 
+def _set_new(target: dict[str, Any], name: str, value: Any) -> None:
+    """A value that has nothing to merge with; one that is but a directive leaves nothing."""
+    if isinstance(value, dict) and "$patch" in value:
+        target.pop(name, None)
+    else:
+        target[name] = _without_directives(value)
+
+
 def _without_directives(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_directives(v) for k, v in value.items() if not k.startswith("$") and v is not None}
-    return value
+    if isinstance(value, list):
+        return [_without_directives(item) for item in value if not (isinstance(item, dict) and "$patch" in item)]
+    if not isinstance(value, dict):
+        return value
+    result: dict[str, Any] = {}
+    for name, item in value.items():
+        if not name.startswith("$") and item is not None:
+            _set_new(result, name, item)
+    return result
 
 
-def _order_lists(schema: Schema, target: dict[str, Any], patch: dict[str, Any]) -> None:
+def _order_lists(schema: Schema, target: dict[str, Any], patch: dict[str, Any], before: dict[str, list[Any]]) -> None:
+    """Order merged lists by `$setElementOrder`, or by the patch itself."""
     for name, order in patch.items():
         field = name.removeprefix(_ORDER)
-        child = schema.child(field)
-        current = target.get(field)
-        if not name.startswith(_ORDER) or child is None or not isinstance(current, list) or not isinstance(order, list):
+        child, current = schema.child(field), target.get(field)
+        if child is None or not child.strategy_merge or not isinstance(current, list) or not isinstance(order, list):
+            continue
+        if field == name and f"{_ORDER}{name}" in patch:
             continue
         key = child.merge_key
         wanted = [item.get(key) if key and isinstance(item, dict) else item for item in order]
-        target[field] = _ordered(current, wanted, key)
+        target[field] = _ordered(current, wanted, before.get(field, []), key)
 
 
-def _ordered(items: list[Any], wanted: list[Any], key: str) -> list[Any]:
-    """Items named by `wanted` in its order; the others stay after the item that they followed."""
+def _ordered(items: list[Any], wanted: list[Any], before: list[Any], key: str) -> list[Any]:
+    """Items that the patch names in its order, between them the others, in the order that all had before.
 
-    def identity(item: Any) -> Any:
-        return item.get(key) if key and isinstance(item, dict) else item
+    Of two neighbours from either side the one that stood first before goes first; new items go before old ones.
+    """
 
-    named = sorted((i for i in items if identity(i) in wanted), key=lambda item: wanted.index(identity(item)))
-    others: dict[int, list[Any]] = {}
-    last = -1
-    for item in items:
-        if identity(item) in wanted:
-            last = wanted.index(identity(item))
-        else:
-            others.setdefault(last, []).append(item)
-    result = list(others.get(-1, []))
-    for item in named:
-        result.append(item)
-        result += others.get(wanted.index(identity(item)), [])
-    return result
+    def identity(item: Any) -> str:
+        return render(item.get(key) if key and isinstance(item, dict) else item)
+
+    rank = {identity(item): index for index, item in enumerate(before)}
+    order = {render(each): index for index, each in enumerate(wanted)}
+    named = sorted((item for item in items if identity(item) in order), key=lambda item: order[identity(item)])
+    others = [item for item in items if identity(item) not in order]
+    result: list[Any] = []
+    while named and others:
+        left, right = rank.get(identity(others[0])), rank.get(identity(named[0]))
+        source = others if left is not None and right is not None and left < right else named
+        result.append(source.pop(0))
+    return result + named + others

@@ -44,6 +44,11 @@ def _validate(schema: Schema, value: Any, path: str, errors: list[FieldError]) -
         detail = f'{_name(path)} must be of type {wanted}: "{actual}"'
         errors.append(fielderrors.wrong_type(path, actual, detail))
         return
+    if isinstance(value, int) and schema.format in _RANGES and not _RANGES[schema.format](value):
+        wider = "int64" if schema.format == "int32" else "number"
+        detail = f'{_name(path)} must be of type {schema.format}: "{wider}"'
+        errors.append(fielderrors.wrong_type(path, wider, detail))
+        return
     if schema.enum is not None and not any(_same(value, allowed) for allowed in schema.enum):
         supported = [a if isinstance(a, str) else render(a) for a in schema.enum]
         errors.append(fielderrors.not_supported(path, value, supported))
@@ -133,9 +138,6 @@ def _validate_number(schema: Schema, value: float, path: str, errors: list[Field
         problem = f"greater than {'' if schema.exclusive_minimum else 'or equal to '}{_number(low)}"
     elif schema.multiple_of and (value / schema.multiple_of) % 1 != 0:
         problem = f"a multiple of {_number(schema.multiple_of)}"
-    elif schema.format in _RANGES and isinstance(value, int) and not _RANGES[schema.format](value):
-        detail = f"{_name(path)} must be of type {schema.format}"
-        errors.append(fielderrors.invalid_value(path, value, detail))
     if problem:
         errors.append(fielderrors.invalid_value(path, value, f"{_name(path)} should be {problem}"))
 

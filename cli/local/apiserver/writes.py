@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from cli.local.apiserver import errors, metadata
+from cli.local.apiserver import errors, metadata, rules
 from cli.local.apiserver.apply import Manager, track_update
 from cli.local.apiserver.builtin import OBJECT_META
 from cli.local.apiserver.coerce import CoercionError, coerce, undecodable
-from cli.local.apiserver.fielderrors import FieldError
+from cli.local.apiserver.fielderrors import FieldError, invalid_value
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.registry import ResourceType
 from cli.local.apiserver.schema import apply_defaults, drop_nulls, prune
@@ -64,7 +64,11 @@ class Writer:
         if old is None:
             raise errors.not_found(rtype.group, rtype.plural, key[1])
         before = _decode(old.raw)
-        obj = self.shape(rtype, change(_decode(old.raw)), options)
+        changed = change(_decode(old.raw))
+        try:
+            obj = self.shape(rtype, changed, options)
+        except errors.StatusError as error:
+            raise _as_patch_error(error, options) from None
         meta = obj["metadata"]
         if meta.get("name", key[1]) != key[1]:
             message = f"the name of the object ({meta['name']}) does not match the name on the URL ({key[1]})"
@@ -72,9 +76,8 @@ class Writer:
         metadata.set_namespace(rtype, meta, key[0])
         metadata.check_version(rtype, meta.get("resourceVersion", ""), key[1], old.version)
         obj = _restrict(rtype, obj, before, subresource)
-        metadata.carry_over(rtype, obj["metadata"], before["metadata"])
-        if not subresource:
-            self._strategy(rtype).prepare(obj, before)
+        metadata.carry_over(rtype, obj["metadata"], before["metadata"], patch=options.patch is not None)
+        self._strategy(rtype).prepare(obj, before)
         self._check(rtype, obj, before)
         if not options.applies and "managedFields" in obj["metadata"]:
             manager = Manager(options.manager, "Update", rtype.api_version, subresource)
@@ -141,6 +144,8 @@ class Writer:
         found: list[FieldError] = metadata.errors(rtype, obj["metadata"], before and before["metadata"])
         if rtype.custom:
             found += validate(rtype.schema, obj)
+            if rtype.schema.has_rules:
+                found += rules.check(rtype.schema, obj, before, found)
         else:
             found += self._strategy(rtype).validate(obj, before)
         if found:
@@ -156,10 +161,19 @@ class Writer:
         if options.dry_run:
             return Stored(old.key, old.row, old.version, obj, msgspec.json.encode(obj))
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds"):
-            return self.remove(rtype, Stored(old.key, old.row, old.version, obj, old.raw))
+            self.remove(rtype, old)
+            return Stored(old.key, old.row, old.version, obj, msgspec.json.encode(obj))
         stored = self.store.update(rtype.key, old, obj)
         self.changed(rtype, old, stored)
         return stored
+
+
+def _as_patch_error(error: errors.StatusError, options: WriteOptions) -> errors.StatusError:
+    """What cannot be decoded after a patch is the patch's fault: 422 and not 400."""
+    if options.patch is None or error.code != 400:
+        return error
+    why = error.message.partition(": ")[2] or error.message
+    return errors.invalid("", "", "", [invalid_value("patch", options.patch, why)])
 
 
 def _check_kind(rtype: ResourceType, obj: Json) -> None:
@@ -171,6 +185,9 @@ def _check_kind(rtype: ResourceType, obj: Json) -> None:
         raise errors.bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({rtype.api_version})"
         )
+    if kind and kind != rtype.kind and rtype.custom:
+        name = (obj.get("metadata") or {}).get("name", "")
+        raise errors.invalid(rtype.group, str(kind), name, [invalid_value("kind", kind, f"must be {rtype.kind}")])
     if kind and kind != rtype.kind:
         raise errors.bad_request(f"the kind in the data ({kind}) does not match the expected kind ({rtype.kind})")
 
