@@ -5,11 +5,13 @@ SIGTERM or SIGINT ends it at once: it keeps no state, and what it began goes on 
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
 
 import uvloop
+from kubernetes_asyncio.config import ConfigException
 
 from cli.local.controllers.monitors import Monitors
 from cli.local.controllers.replicaset import ReplicaSetController
@@ -61,8 +63,11 @@ def main() -> None:
     setup("controllers", options.log_level)
     try:
         uvloop.run(run(str(options.kubeconfig)))
-    except OSError as error:
+    except (OSError, ConfigException) as error:
         sys.exit(f"controllers: {error}")
+    except BaseExceptionGroup as failure:
+        logging.getLogger("controllers").error("stopped by an error", exc_info=failure)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

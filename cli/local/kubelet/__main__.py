@@ -11,6 +11,7 @@ import signal
 import sys
 
 import uvloop
+from kubernetes_asyncio.config import ConfigException
 
 from cli.local.kubelet.config import Settings, parse
 from cli.local.kubelet.events import EventRecorder
@@ -66,8 +67,11 @@ def main() -> None:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(settings.directory):
             uvloop.run(run(settings))
-    except (OSError, AlreadyRunning) as error:
+    except (OSError, AlreadyRunning, ConfigException) as error:
         sys.exit(f"kubelet: {error}")
+    except BaseExceptionGroup as failure:
+        logging.getLogger("kubelet").error("stopped by an error; its Pods go on", exc_info=failure)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from cli.local.kubelet.resources import Container, Pod, Probe
 PYTHON_IMAGE = "faas-python"
 PROCESS_IMAGE = "faas-process"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_UID = re.compile(r"[A-Za-z0-9-]{1,128}")
 _VOLUMES = ("emptyDir", "configMap", "secret")
 _POD_PRIVILEGES = ("hostNetwork", "hostPID", "hostIPC")
 
@@ -48,8 +47,6 @@ def image_refusal(container: Container) -> str | None:
 def refusal(document: Mapping[str, Any], pod: Pod) -> str | None:
     """Why this Pod can't be run on a process node, or None. `document` is the Pod as the API server gave it."""
     spec = document.get("spec") or {}
-    if not _UID.fullmatch(pod.metadata.uid) or not _NAME.fullmatch(pod.metadata.name):
-        return "the Pod's name or uid is not one that the API allows"
     for privilege in _POD_PRIVILEGES:
         if spec.get(privilege):
             return f"spec.{privilege} can't be had on a process node, which has no namespaces to open"

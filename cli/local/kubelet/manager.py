@@ -44,7 +44,7 @@ class Manager:
         async with asyncio.TaskGroup() as group:
             self._group = group
             for saved in store.load_all(self._host.settings.directory):
-                self._adopt(saved)
+                self._add(saved.pod, saved)
             group.create_task(self._cache.run())
             group.create_task(self._tick())
             await self._cache.synced.wait()
@@ -74,24 +74,25 @@ class Manager:
             return
         if change.old is not None and change.old["metadata"]["uid"] != uid:
             self._vanished(change.old["metadata"]["uid"])
-        if worker := self.workers.get(uid):
-            worker.update(change.new)
-        elif not self._stopping:
+        worker = self.workers.get(uid)
+        if worker is None and not self._stopping:
             self._add(change.new, None)
+        elif worker is not None:
+            try:
+                worker.update(change.new)
+            except msgspec.ValidationError as error:
+                log.error("Pod %s: its new state can't be read: %s", change.key, error)
 
     def _vanished(self, uid: str) -> None:
         if worker := self.workers.get(uid):
             worker.gone()
 
-    def _adopt(self, saved: store.Saved) -> None:
-        self._add(saved.pod, saved)
-
     def _add(self, document: Document, saved: store.Saved | None) -> None:
         try:
             worker = PodWorker(self._host, document, saved.record if saved else None)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, ValueError) as error:
             meta = document["metadata"]
-            log.error("Pod %s/%s can't be read: %s", meta.get("namespace"), meta.get("name"), error)
+            log.error("Pod %s/%s can't be read and is not run: %s", meta.get("namespace"), meta.get("name"), error)
             return
         self.workers[worker.record.uid] = worker
         self._tasks[worker.record.uid] = self._group.create_task(self._own(worker))

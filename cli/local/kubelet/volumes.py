@@ -11,17 +11,22 @@ A process can't have its own file system, so `mountPath: /etc/app` is found at `
 
 import contextlib
 import os
+import re
 import shutil
 from pathlib import Path, PurePosixPath
 
 from cli.local.kubelet.environment import MissingReference, Sources
 from cli.local.kubelet.resources import Container, KeyedVolume, Pod, Volume
 
+_UID = re.compile(r"[A-Za-z0-9-]{1,128}")
+
 
 class PodPaths:
-    """Where the parts of one Pod are kept."""
+    """Where the parts of one Pod are kept. Raises ValueError for a uid that would lead elsewhere."""
 
     def __init__(self, root: Path, uid: str) -> None:
+        if not _UID.fullmatch(uid):
+            raise ValueError(f"{uid!r} is not the uid of a Pod")
         self.base = root / "pods" / uid
         self.home = self.base / "dir"
         self.temporary = self.home / "tmp"

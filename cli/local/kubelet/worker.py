@@ -247,7 +247,7 @@ class PodWorker:
         if self.record.stop_reason != lifecycle.DELETED:
             return False
         if await self._delete():
-            self.paths.remove()
+            await asyncio.to_thread(self.paths.remove)
         return True
 
     async def _last_report(self) -> None:
