@@ -105,6 +105,8 @@ class Forwarder:
             if call is None:
                 return
             self.deadlines.discard(call, call.slot)
+            if call.route is None:  # it came before the watch told of the function
+                self._enter(call, route)
             self._send(call, route, target)
 
     def give_up(self, route: Route, error: FaasError) -> None:

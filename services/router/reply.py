@@ -36,7 +36,8 @@ def error_code(answer: Answer) -> str:
 
 def from_answer(answer: Answer, pod: str) -> Reply:
     """A Pod's answer as a reply, or ``result_too_large`` when it fits into no message."""
-    fields = {headers.STATUS: _STATUS_TEXT.get(answer.status, "500"), headers.POD: pod}
+    status = answer.status if answer.status in _STATUS_TEXT else 502  # no status of HTTP (RFC 9110 section 15)
+    fields = {headers.STATUS: _STATUS_TEXT[status], headers.POD: pod}
     rest: list[Field] | None = None
     for field in answer.fields:
         name = _PLATFORM.get(lower := field[0].lower())
@@ -51,7 +52,7 @@ def from_answer(answer: Answer, pod: str) -> Reply:
             headers.check_size(fields, answer.body)
         except FaasError as error:
             return from_error(too_large(str(error)), pod)
-    return Reply(answer.status, fields.get(headers.ERROR, ""), fields, answer.body)
+    return Reply(status, fields.get(headers.ERROR, ""), fields, answer.body)
 
 
 def from_error(error: FaasError, pod: str = "") -> Reply:

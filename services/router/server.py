@@ -117,7 +117,7 @@ async def main(settings: RouterSettings, stop: asyncio.Event) -> None:
     """Runs a router until ``stop``. Part of services.common.service.run."""
     name = instance_name(settings)
     listener = http.listen(settings.http_host, settings.http_port)
-    log.info("http endpoint", extra={"address": "{}:{}".format(*listener.getsockname()[:2])})
+    log.info("listening on %s:%d", *listener.getsockname()[:2])
     server: Server | None = None
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:

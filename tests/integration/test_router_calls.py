@@ -1,0 +1,464 @@
+"""Calls through a router with a real bus and real Pods; the test speaks for the watches."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import uvloop
+from nats.aio.msg import Msg
+
+from services.contracts import headers, subjects
+from services.contracts.messages import Description, LoadReport, Progress
+from services.contracts.names import FunctionRef
+from tests.support.bus import Bus, running_bus
+from tests.support.pod import BUSY, DRAINING, OK, Answer, Request, TestPod, http_answer, running_pod
+from tests.support.router import ADD, InProcess, client, function, not_ready, pod, router_in_process, until
+
+Scene = Callable[[InProcess], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """One nats-server for all of these tests."""
+    with running_bus(tmp_path_factory.mktemp("bus")) as running:
+        yield running
+
+
+@pytest.fixture
+def play(bus: Bus) -> Callable[..., None]:
+    """Plays a scene with a router of its own."""
+
+    def run(scene: Scene, **settings: Any) -> None:
+        async def main() -> None:
+            async with asyncio.timeout(60), router_in_process(bus, **settings) as router:
+                await scene(router)
+
+        uvloop.run(main())
+
+    return run
+
+
+class Gate:
+    """A behaviour that answers when it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    async def behave(self, request: Request) -> Answer:
+        await self.open.wait()
+        return OK
+
+
+def address(one: TestPod) -> tuple[str, int]:
+    """Where a Pod listens."""
+    return one.host, one.port
+
+
+def test_a_call_is_answered_by_the_pod(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            router.put(function(), pod(address(one), "add-1"))
+            reply = await router.call(b'{"x":3}', Faas_Id="call-1", Faas_Timeout_Ms="5000", Content_Type="text/x")
+            assert reply.status == 200
+            assert reply.body == b'{"ok":true}'
+            assert reply.headers == {
+                "Faas-Status": "200", "Faas-Pod": "add-1", "Content-Type": "application/json", "Faas-Duration": "0.10",
+            }  # fmt: skip
+            (request,) = one.requests
+            assert request.line == "POST / HTTP/1.1"
+            assert request.body == b'{"x":3}'
+            assert request.headers["content-type"] == "text/x"
+            assert request.id == "call-1"
+            assert 4000 < int(request.headers["faas-timeout-ms"]) <= 5000
+            for _ in range(5):
+                assert (await router.call()).status == 200
+            assert one.connections == 1, "the connection is used again"
+            assert len(one.runs) == 6, "calls without an id get one of their own"
+
+    play(scene)
+
+
+def test_an_http_function_gets_method_path_and_query_and_all_cookies_come_back(play: Callable[..., None]) -> None:
+    async def behave(request: Request) -> Answer:
+        if request.line.startswith("HEAD"):
+            return b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nETag: x\r\n\r\n"
+        return http_answer(b"made", "201 Created", "Set-Cookie: a=1", "Set-Cookie: b=2, c", "Location: /x", "X-No: 1")
+
+    async def scene(router: InProcess) -> None:
+        async with running_pod(behave) as one:
+            router.put(function(), pod(address(one)))
+            reply = await router.call(
+                Faas_Http_Method="PUT", Faas_Http_Path="/a/b", Faas_Http_Query="q=1", Cookie="k=v"
+            )
+            assert one.requests[0].line == "PUT /a/b?q=1 HTTP/1.1"
+            assert one.requests[0].headers["cookie"] == "k=v"
+            assert one.requests[0].headers["faas-proxy"] == "1"
+            assert reply.status == 201
+            assert headers.unpack_cookies(reply.headers) == ["a=1", "b=2, c"]
+            assert reply.headers["location"] == "/x"
+            assert "X-No" not in reply.headers
+            head = await router.call(b"", Faas_Http_Method="HEAD", Faas_Http_Path="/")
+            assert (head.status, head.body, head.headers["etag"]) == (200, b"", "x")
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"Faas_Id": "a b"}, "invalid_header"),
+        ({"Faas_Timeout_Ms": "soon"}, "invalid_header"),
+        ({"Faas_Cold_Start": "maybe"}, "invalid_header"),
+        ({"Faas_Http_Method": "BREW"}, "method_not_allowed"),
+        ({"Faas_Http_Method": "GET", "Faas_Http_Path": "/a b"}, "invalid_header"),
+        ({"Faas_Timeout_Ms": "0"}, "deadline_exceeded"),
+    ],
+)
+def test_bad_headers_are_refused_before_any_pod_sees_them(
+    play: Callable[..., None], fields: dict[str, str], code: str
+) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            router.put(function(), pod(address(one)))
+            assert (await router.call(**fields)).code == code
+            assert not one.requests
+
+    play(scene)
+
+
+def test_unknown_functions_and_bad_names(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        reply = await router.call(ref=FunctionRef("default", "nobody"))
+        assert (reply.status, reply.code) == (404, "function_not_found")
+        assert "default/nobody" in reply.message
+        reply = await router.call(ref=FunctionRef("default", "No_Label"))
+        assert (reply.status, reply.code) == (400, "invalid_name")
+
+    play(scene)
+
+
+def test_a_function_without_pods_is_starting_or_says_why_not(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        router.put(function())
+        reply = await router.call()
+        assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "function_starting", "1")
+        router.put(function(ready=not_ready("ImagePullBackOff", "not there")))
+        reply = await router.call()
+        assert (reply.status, reply.code) == (503, "function_unavailable")
+        assert "ImagePullBackOff: not there" in reply.message
+
+    play(scene)
+
+
+def test_a_call_that_waits_is_answered_by_the_first_pod(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            router.put(function(coldStart="Wait"))
+            by_function = asyncio.create_task(router.call())
+            await until(lambda: router.router.forwarder.queue.calls == 1)
+            router.put(function())
+            by_caller = asyncio.create_task(router.call(Faas_Cold_Start="wait=10"))
+            await until(lambda: router.router.forwarder.queue.calls == 2)
+            router.put(pod(address(one)))
+            assert [(await call).status for call in (by_function, by_caller)] == [200, 200]
+
+    play(scene)
+
+
+def test_a_wait_ends_with_its_seconds_its_deadline_or_a_new_failure(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        whole, broken = function(), function(ready=not_ready("CrashLoopBackOff"))
+        router.put(whole)
+        assert (await router.call(Faas_Cold_Start="wait=0")).code == "function_starting"
+        assert (await router.call(Faas_Cold_Start="wait=1")).code == "function_starting"
+        reply = await router.call(Faas_Cold_Start="wait=30", Faas_Timeout_Ms="150")
+        assert (reply.status, reply.code) == (504, "deadline_exceeded")
+        waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
+        await until(lambda: router.router.forwarder.queue.calls == 1)
+        router.change(whole, broken)
+        assert (await waiting).code == "function_unavailable"
+        waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
+        await until(lambda: router.router.forwarder.queue.calls == 1)
+        router.change(broken, broken)
+        router.remove(broken)
+        assert (await waiting).code == "function_not_found"
+
+    play(scene)
+
+
+def test_a_pod_that_is_not_ready_yet_is_probed_while_calls_wait(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            one.healthy = False
+            starting = pod(address(one), "add-1", "u1", ready=False)
+            router.put(function(), starting)
+            assert (await router.call()).code == "function_starting"
+            assert one.connections == 0, "nobody waits, so nobody asks"
+            waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
+            await until(lambda: one.connections == 1)
+            assert not one.requests
+            one.healthy = True
+            assert (await waiting).status == 200
+            router.put(starting)
+            assert (await router.call()).status == 200, "the same word of the watch does not undo it"
+            router.put(pod(address(one), "add-1", "u1", ready=True), starting)
+            assert (await router.call()).code == "function_starting"
+
+    play(scene)
+
+
+def test_concurrency_holds_and_the_rest_waits_in_order(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        gate = Gate()
+        async with running_pod(gate.behave) as one, running_pod(gate.behave) as two:
+            router.put(function(concurrency=3), pod(address(one)), pod(address(two)))
+            calls = [asyncio.create_task(router.call(Faas_Id=f"c{number}")) for number in range(10)]
+            await until(lambda: one.running == two.running == 3 and router.router.forwarder.queue.calls == 4)
+            gate.open.set()
+            assert {(await call).status for call in calls} == {200}
+            assert one.most_running == two.most_running == 3
+            assert set(one.runs.values()) | set(two.runs.values()) == {1}
+
+    play(scene)
+
+
+def test_a_full_queue_answers_overloaded(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        gate = Gate()
+        async with running_pod(gate.behave) as one:
+            router.put(function(concurrency=1), pod(address(one)))
+            calls = [asyncio.create_task(router.call()) for _ in range(3)]
+            await until(lambda: router.router.forwarder.queue.calls == 2)
+            reply = await router.call()
+            assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "overloaded", "1")
+            gate.open.set()
+            assert {(await call).status for call in calls} == {200}
+
+    play(scene, function_queue_calls="2")
+
+
+def test_a_waiting_call_ends_at_its_deadline_and_never_starts(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        gate = Gate()
+        async with running_pod(gate.behave) as one:
+            router.put(function(concurrency=1), pod(address(one)))
+            first = asyncio.create_task(router.call())
+            await until(lambda: one.running == 1)
+            reply = await router.call(Faas_Id="late", Faas_Timeout_Ms="100")
+            assert (reply.status, reply.code) == (504, "deadline_exceeded")
+            reply = await router.call(Faas_Id="patient")
+            assert (reply.status, reply.code) == (503, "overloaded"), "max_wait bounds those without a deadline"
+            gate.open.set()
+            assert (await first).status == 200
+            assert set(one.runs) & {"late", "patient"} == set()
+
+    play(scene, max_wait="0.2")
+
+
+def test_a_pod_that_outlives_the_timeout_or_deadline_is_given_up(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        gate = Gate()
+        async with running_pod(gate.behave) as one:
+            router.put(function(timeout="100ms", concurrency=1), pod(address(one)))
+            began = asyncio.get_running_loop().time()
+            reply = await router.call()
+            assert (reply.status, reply.code) == (504, "deadline_exceeded")
+            assert 0.55 < asyncio.get_running_loop().time() - began < 2.0, "the timeout and half a second of grace"
+            began = asyncio.get_running_loop().time()
+            assert (await router.call(Faas_Timeout_Ms="50")).code == "deadline_exceeded"
+            assert asyncio.get_running_loop().time() - began < 0.5
+            gate.open.set()
+            assert (await router.call()).status == 200
+            assert one.connections == 3, "a connection with an answer owing is not used again"
+
+    play(scene)
+
+
+def test_busy_and_draining_pods_pass_the_call_on(play: Callable[..., None]) -> None:
+    async def busy_once(request: Request) -> Answer:
+        return BUSY if request.id == "first" and full.runs["first"] == 1 else OK
+
+    async def draining(request: Request) -> Answer:
+        return DRAINING
+
+    full = TestPod(busy_once)
+
+    async def scene(router: InProcess) -> None:
+        await full.start()
+        try:
+            router.put(function(), pod(address(full), "full"))
+            assert (await router.call(Faas_Id="first")).headers["Faas-Pod"] == "full"
+            assert full.runs["first"] == 2, "busy: tried again a little later"
+            async with running_pod(draining) as ending:
+                ending.healthy = False
+                router.put(pod(address(ending), "ending"))
+                for _ in range(6):
+                    assert (await router.call()).headers["Faas-Pod"] == "full"
+                assert sum(ending.runs.values()) == 1, "who drains is not asked again"
+        finally:
+            full.stop()
+
+    play(scene)
+
+
+def test_a_pod_that_refuses_is_left_and_comes_back(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one, running_pod() as two:
+            two.stop()
+            router.put(function(), pod(address(one), "one"), pod(address(two), "two"))
+            for _ in range(4):
+                assert (await router.call()).headers["Faas-Pod"] == "one"
+            await two.start()
+            seen = set()
+            async with asyncio.timeout(10):
+                while seen != {"one", "two"}:
+                    seen.add((await router.call()).headers["Faas-Pod"])
+
+    play(scene)
+
+
+def test_when_the_only_pod_refuses_the_hint_comes_within_the_second(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            one.stop()
+            router.put(function(), pod(address(one)))
+            reply = await router.call()
+            assert (reply.status, reply.code) == (503, "function_starting")
+            waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
+            await until(lambda: router.router.forwarder.queue.calls == 1)
+            await one.start()
+            assert (await waiting).status == 200
+
+    play(scene)
+
+
+def test_answers_beyond_the_limits_are_too_large(play: Callable[..., None]) -> None:
+    async def behave(request: Request) -> Answer:
+        size = int(request.body)
+        return http_answer(bytes(size)) if size >= 0 else http_answer(b"", "200 OK", f"Link: {'x' * -size}")
+
+    async def scene(router: InProcess) -> None:
+        async with running_pod(behave) as one:
+            router.put(function(), pod(address(one)))
+            for size in (headers.MAX_PAYLOAD + 1, headers.MAX_PAYLOAD, -70_000):
+                reply = await router.call(str(size).encode())
+                assert (reply.status, reply.code) == (500, "result_too_large"), size
+            reply = await router.call(str(headers.MAX_PAYLOAD - 300).encode())
+            assert (reply.status, len(reply.body)) == (200, headers.MAX_PAYLOAD - 300)
+
+    play(scene)
+
+
+def test_before_the_first_lists_calls_wait(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            unknown = asyncio.create_task(router.call(ref=FunctionRef("default", "other")))
+            known = asyncio.create_task(router.call())
+            await until(lambda: router.router.forwarder.queue.calls == 2)
+            router.put(function())
+            late = asyncio.create_task(router.call())
+            await until(lambda: router.router.forwarder.queue.calls == 3)
+            router.put(pod(address(one)))
+            router.router.forwarder.on_synced()
+            assert [(await call).status for call in (known, late, unknown)] == [200, 200, 404]
+            assert router.router.table.routes[ADD].load.held == 0
+
+    play(scene, synced=False)
+
+
+def test_without_the_first_lists_calls_are_told_so(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        reply = await router.call()
+        assert (reply.status, reply.code) == (503, "api_unavailable")
+
+    play(scene, synced=False, sync_wait="0.1")
+
+
+def test_describe(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        one = function()
+        one.status.replicas = 2
+        router.put(one)
+        answer = await router.client.request(subjects.describe(ADD), b"")
+        assert (answer.headers or {})["Faas-Status"] == "200"
+        assert msgspec.json.decode(answer.data, type=Description).replicas == 2
+        answer = await router.client.request(subjects.describe(FunctionRef("default", "other")), b"")
+        assert (answer.headers or {})["Faas-Error"] == "function_not_found"
+
+    play(scene)
+
+
+def test_events_reports_and_signs_of_life(play: Callable[..., None], bus: Bus) -> None:
+    async def scene(router: InProcess) -> None:
+        gate = Gate()
+        watcher = await client(bus, "admin")
+        seen: list[Msg] = []
+
+        async def keep(message: Msg) -> None:
+            seen.append(message)
+
+        for subject in (subjects.EVENTS_ALL, subjects.LOAD, subjects.progress("gw")):
+            await watcher.subscribe(subject, cb=keep)
+        await watcher.flush()
+        async with running_pod(gate.behave) as one:
+            router.put(function(concurrency=1), pod(address(one), "add-1"))
+            held = router.call(Faas_Id="long", Faas_Progress=subjects.progress("gw"))
+            calls = [asyncio.create_task(held), asyncio.create_task(router.call(Faas_Id="next"))]
+            await until(lambda: any(message.subject == subjects.progress("gw") for message in seen))
+            gate.open.set()
+            for call in calls:
+                assert (await call).status == 200
+            await until(lambda: sum(message.subject.endswith(".completed") for message in seen) == 2)
+            await until(lambda: reports(seen)[-1].functions == [])
+        life = [message for message in seen if message.subject == subjects.progress("gw")]
+        assert msgspec.json.decode(life[0].data, type=Progress).ids == ["long"]
+        received = [message for message in seen if message.subject.endswith(".received")]
+        assert [msgspec.json.decode(message.data)["data"]["id"] for message in received] == ["next"]
+        said = reports(seen)
+        first = next(report for report in said if report.functions)
+        assert first.functions[0].function == "default/add"
+        assert any(load.in_flight == 1 and load.queued == 1 for report in said for load in report.functions)
+        assert [report.sequence for report in said] == sorted({report.sequence for report in said})
+        await watcher.close()
+
+    play(scene)
+
+
+def reports(seen: list[Msg]) -> list[LoadReport]:
+    """The load reports among messages."""
+    return [msgspec.json.decode(one.data, type=LoadReport) for one in seen if one.subject == subjects.LOAD]
+
+
+def test_a_plain_client_of_another_account_is_served(play: Callable[..., None], bus: Bus) -> None:
+    async def scene(router: InProcess) -> None:
+        caller = await client(bus, "caller-default")
+        seen: list[Msg] = []
+
+        async def keep(message: Msg) -> None:
+            seen.append(message)
+
+        await caller.subscribe(subjects.RECEIVED_ALL, cb=keep)
+        await caller.flush()
+        async with running_pod() as one:
+            router.put(function(), pod(address(one)))
+            reply = await caller.request(subjects.invoke(ADD), b"{}", headers={"Faas-Progress": "faas.sys.progress.x"})
+            assert (reply.headers or {})["Faas-Status"] == "200"
+            await until(lambda: seen)
+        await caller.close()
+
+    play(scene)
+
+
+def test_messages_that_are_no_requests_are_ignored(play: Callable[..., None]) -> None:
+    async def scene(router: InProcess) -> None:
+        async with running_pod() as one:
+            router.put(function(), pod(address(one)))
+            await router.client.publish(subjects.invoke(ADD), b"{}")
+            await router.client.publish(subjects.invoke(ADD), b"{}", reply="faas.sys.load")
+            assert (await router.call()).status == 200
+            assert len(one.requests) == 1
+            assert router.router.totals.without_reply == 2
+
+    play(scene)
