@@ -1,5 +1,6 @@
 """Brings a started platform to the point where calls work: CRDs installed, every part ready."""
 
+import base64
 import http.client
 import json
 import ssl
@@ -11,7 +12,7 @@ from typing import Any
 import yaml
 
 from cli.local.keys import NODE
-from cli.local.layout import Layout, Ports
+from cli.local.layout import Layout
 from cli.local.topology import ProcessSpec
 
 DEADLINE = 30.0
@@ -25,15 +26,20 @@ class NotReady(Exception):
 
 
 class _Api:
-    """The local API server by stdlib alone: the supervisor needs three requests, not a client library."""
+    """The API server of the kubeconfig by stdlib alone: the supervisor needs three requests, not a client library."""
 
-    def __init__(self, layout: Layout, ports: Ports) -> None:
-        self._port = ports.apiserver
-        self._tls = ssl.create_default_context(cafile=str(layout.secrets / "ca.crt"))
-        self._token = (layout.secrets / "api-token").read_text()
+    def __init__(self, layout: Layout) -> None:
+        config = yaml.safe_load(layout.kubeconfig.read_text())
+        cluster = config["clusters"][0]["cluster"]
+        self._address = urllib.parse.urlsplit(cluster["server"])
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        self._tls = ssl.create_default_context(cadata=authority)
+        self._token = config["users"][0]["user"]["token"]
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=5, context=self._tls)
+        connection = http.client.HTTPSConnection(
+            self._address.hostname or "", self._address.port, timeout=5, context=self._tls
+        )
         try:
             headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -52,9 +58,9 @@ def crd_files() -> list[Path]:
     raise NotReady("the CRDs of the platform are missing from this installation: install it again")
 
 
-def install_crds(layout: Layout, ports: Ports) -> None:
+def install_crds(layout: Layout) -> None:
     """Creates the CRDs or brings them up to date, as soon as the API server answers. Raises NotReady."""
-    api, deadline = _Api(layout, ports), time.monotonic() + DEADLINE
+    api, deadline = _Api(layout), time.monotonic() + DEADLINE
     for file in crd_files():
         definition = yaml.safe_load(file.read_text())
         while True:
@@ -78,14 +84,14 @@ def _install(api: _Api, definition: dict[str, Any]) -> None:
         raise NotReady(f"the API server refused a CRD of the platform: {answer.get('message', answer)}")
 
 
-def wait_ready(layout: Layout, ports: Ports, specs: list[ProcessSpec]) -> None:
-    """Waits until every service says it is ready and the Node is. Raises NotReady naming what is not."""
+def wait_ready(layout: Layout, specs: list[ProcessSpec], node: str = NODE) -> None:
+    """Waits until every service says it is ready and ``node`` is. Raises NotReady naming what is not."""
     deadline = time.monotonic() + DEADLINE
     waiting = {spec.name: spec.ready for spec in specs if spec.ready}
-    api, node_ready = _Api(layout, ports), False
+    api, node_ready = _Api(layout), False
     while waiting or not node_ready:
         waiting = {name: url for name, url in waiting.items() if not _answers(url)}
-        node_ready = node_ready or _node_ready(api)
+        node_ready = node_ready or _node_ready(api, node)
         if time.monotonic() > deadline:
             missing = [*waiting] + ([] if node_ready else ["kubelet"])
             raise NotReady(f"not ready after {DEADLINE:g} s: {', '.join(missing)}{_log(layout, missing[0])}")
@@ -104,9 +110,9 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _node_ready(api: _Api) -> bool:
+def _node_ready(api: _Api, name: str) -> bool:
     try:
-        status, node = api.request("GET", f"/api/v1/nodes/{NODE}")
+        status, node = api.request("GET", f"/api/v1/nodes/{name}")
     except (OSError, http.client.HTTPException):
         return False
     conditions = node.get("status", {}).get("conditions", []) if status == 200 else []

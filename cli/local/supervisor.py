@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -96,16 +97,18 @@ async def _ended(process: Running) -> None:
         os.close(descriptor)
 
 
-async def run(layout: Layout, chosen: Ports, ready_fd: int) -> int:
-    """Runs the platform until SIGTERM or SIGINT. Writes ``ready`` or what is wrong to ``ready_fd`` and closes it."""
+async def run(layout: Layout, specs: list[ProcessSpec], prepare: Callable[[], None], ready_fd: int) -> int:
+    """Runs ``specs`` until SIGTERM or SIGINT. Writes ``ready`` or what is wrong to ``ready_fd`` and closes it.
+
+    ``prepare`` is called in a thread while they start, returns when the platform is ready, and may raise NotReady.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    specs = processes(layout, chosen, dict(os.environ))
     supervisor = Supervisor(layout, specs)
     keeping = asyncio.create_task(supervisor.keep())
-    preparing = asyncio.create_task(_prepare(layout, chosen, specs))
+    preparing = asyncio.create_task(_prepared(prepare))
     stopped = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({keeping, preparing, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -121,11 +124,10 @@ async def run(layout: Layout, chosen: Ports, ready_fd: int) -> int:
         supervisor.stop()
 
 
-async def _prepare(layout: Layout, chosen: Ports, specs: list[ProcessSpec]) -> str:
-    """Installs the CRDs and waits until calls would work; what is wrong, or nothing."""
+async def _prepared(prepare: Callable[[], None]) -> str:
+    """What is wrong after ``prepare``, or nothing."""
     try:
-        await asyncio.to_thread(install_crds, layout, chosen)
-        await asyncio.to_thread(wait_ready, layout, chosen, specs)
+        await asyncio.to_thread(prepare)
     except NotReady as error:
         return str(error)
     return ""
@@ -160,7 +162,13 @@ def main() -> int:
         except ports.PortInUse as error:
             _tell(options.ready_fd, str(error))
             return 1
-        return asyncio.run(run(layout, chosen, options.ready_fd))
+        specs = processes(layout, chosen, dict(os.environ))
+
+        def prepare() -> None:
+            install_crds(layout)
+            wait_ready(layout, specs)
+
+        return asyncio.run(run(layout, specs, prepare, options.ready_fd))
 
 
 def settle(layout: Layout, gateway_port: int, nats_port: int) -> Ports:

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 FAAS = str(Path(sys.executable).with_name("faas"))
+CHOICE = "FAAS_TEST_PLATFORM"
+LEVEL1 = "level1"
 
 
 @dataclass
@@ -21,6 +23,8 @@ class Platform:
     gateway: str
     nats: str
     kubeconfig: str
+    bring_back: Callable[[], None]
+    """Starts a supervisor again that takes over what a killed one left."""
 
     def faas(self, *arguments: str, timeout: float = 60.0, check: bool = False, **env: str) -> "Finished":
         """Runs ``faas`` against this platform; with ``check``, fails the test unless it exits with 0."""
@@ -68,15 +72,33 @@ def run(*command: str, timeout: float, check: bool = False, env: Mapping[str, st
 
 
 @contextmanager
-def running_platform(directory: Path, *options: str) -> Iterator[Platform]:
-    """``faas up --detach`` on free ports, then ``faas down``; its logs are shown when the test fails."""
-    up = run(
-        FAAS, "up", "--detach", "--dir", str(directory), "--gateway-port", "0", "--nats-port", "0", *options, timeout=90
-    )
-    assert up.code == 0, f"faas up failed:\n{up.out}{up.err}{_logs(directory)}"
+def running_platform(directory: Path) -> Iterator[Platform]:
+    """A platform in ``directory`` on free ports; its logs are shown when the test fails.
+
+    By ``faas up``, or, with ``FAAS_TEST_PLATFORM=level1``, the same processes around a real Kubernetes control plane.
+    """
+    if os.environ.get(CHOICE) == LEVEL1:
+        from tests.cluster.platform import control_plane, starter  # it compiles Kubernetes when it must
+
+        with control_plane(directory) as plane, _started(directory, starter(plane, directory)) as platform:
+            yield platform
+    else:
+        with _started(directory, lambda: _up(directory)) as platform:
+            yield platform
+
+
+def _up(directory: Path) -> None:
+    ports = ("--gateway-port", "0", "--nats-port", "0")
+    done = run(FAAS, "up", "--detach", "--dir", str(directory), *ports, timeout=90)
+    assert done.code == 0, f"faas up failed:\n{done.out}{done.err}{_logs(directory)}"
+
+
+@contextmanager
+def _started(directory: Path, start: Callable[[], None]) -> Iterator[Platform]:
+    start()
     addresses = json.loads((directory / "faas.json").read_text())
     try:
-        yield Platform(directory, addresses["gateway"], addresses["nats"], addresses["kubeconfig"])
+        yield Platform(directory, addresses["gateway"], addresses["nats"], addresses["kubeconfig"], start)
     except BaseException:
         print(_logs(directory))
         raise
