@@ -1,8 +1,8 @@
 """Server-side apply: merge a configuration into the live object, and keep account of who set which field.
 
-Ownership by updates is recorded only for objects that have been applied at least once: before that nobody asks for it, and
-it would cost every status write of every Pod. The first apply gives what is there to the manager `before-first-apply`, as a
-real API server does with objects from before it tracked fields.
+Ownership by updates is recorded only for objects that have been applied at least once: before that nobody asks for it,
+and it would cost every status write of every Pod. The first apply gives what is there to the manager
+`before-first-apply`, as a real API server does with objects from before it tracked fields.
 """
 
 from typing import Any

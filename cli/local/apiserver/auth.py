@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cli.local.apiserver import errors
 
-# As for the real server's unauthenticated users: what tells nothing of the objects (its role system:public-info-viewer).
+# What tells nothing of the objects; the real server's role system:public-info-viewer allows the same.
 PUBLIC_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 
 

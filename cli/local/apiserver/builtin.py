@@ -16,7 +16,10 @@ def make_registry() -> Registry:
     return Registry(
         [
             _core("Namespace", "namespaces", "ns", namespaced=False, has_status=True, returns_deleted=True),
-            _core("Pod", "pods", "po", categories=("all",), has_status=True, counts_generations=True, returns_deleted=True),
+            _core(
+                "Pod", "pods", "po",
+                categories=("all",), has_status=True, counts_generations=True, returns_deleted=True,
+            ),
             _core("Node", "nodes", "no", namespaced=False, has_status=True),
             _core("Event", "events", "ev", creates_on_update=True),
             _core("Secret", "secrets"),

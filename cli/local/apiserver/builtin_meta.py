@@ -1,4 +1,7 @@
-"""Fields of the metadata types and of the small built-in kinds (format: typetable.py). Source: the Kubernetes API reference."""
+"""Fields of the metadata types and of the small built-in kinds (format: typetable.py).
+
+Source: the Kubernetes API reference.
+"""
 
 META = """
 ObjectMeta

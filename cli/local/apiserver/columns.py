@@ -182,9 +182,9 @@ def _event(obj: Json, now: float) -> list[Any]:
         source.get("host") or obj.get("reportingInstance", ""),
     ]
     return [
-        seen, obj.get("type", ""), obj.get("reason", ""), about, target.get("fieldPath", ""), ", ".join(filter(None, parts)),
-        obj.get("message", "").strip(), since("firstTimestamp", "eventTime"), series.get("count") or obj.get("count") or 1,
-        _name(obj),
+        seen, obj.get("type", ""), obj.get("reason", ""), about, target.get("fieldPath", ""),
+        ", ".join(filter(None, parts)), obj.get("message", "").strip(), since("firstTimestamp", "eventTime"),
+        series.get("count") or obj.get("count") or 1, _name(obj),
     ]  # fmt: skip
 
 
@@ -237,7 +237,10 @@ BUILTIN: dict[str, tuple[tuple[Column, ...], Cells]] = {
         _columns("Status", "Age"),
         lambda obj, now: [_name(obj), obj.get("status", {}).get("phase", ""), age(obj, now)],
     ),
-    "pods": (_columns("Ready", "Status", "Restarts", "Age", "+IP", "+Node", "+Nominated Node", "+Readiness Gates"), _pod),
+    "pods": (
+        _columns("Ready", "Status", "Restarts", "Age", "+IP", "+Node", "+Nominated Node", "+Readiness Gates"),
+        _pod,
+    ),
     "nodes": (
         _columns("Status", "Roles", "Age", "Version", "+Internal-IP", "+External-IP", "+OS-Image", "+Kernel-Version",
                  "+Container-Runtime"),

@@ -12,14 +12,7 @@ from cli.local.apiserver.strategies import Strategy
 Json = dict[str, Any]
 
 KEY = "customresourcedefinitions.apiextensions.k8s.io"
-_AGE = Column(
-    "Age",
-    "date",
-    "",
-    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be"
-    " set in happens-before order across separate operations.",
-    path=".metadata.creationTimestamp",
-)
+_AGE = Column("Age", "date", description="When the object was created.", path=".metadata.creationTimestamp")
 _NAME = Column("Name", "string", "name", "Name must be unique within a namespace.", path=".metadata.name")
 
 

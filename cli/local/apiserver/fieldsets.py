@@ -1,7 +1,8 @@
 """Sets of fields, as server-side apply keeps them in `metadata.managedFields` (FieldsV1).
 
-A set is a tree: `f:<name>` for a field, `k:<keys as JSON>` for an item of a list merged by keys, `v:<value as JSON>` for a member of
-a list that is a set. Here "." marks a node that is itself in the set; FieldsV1 writes a node that is nothing but that as `{}`.
+A set is a tree: `f:<name>` for a field, `k:<keys as JSON>` for an item of a list merged by keys, `v:<value as JSON>`
+for a member of a list that is a set. Here "." marks a node that is itself in the set; FieldsV1 writes a node that is
+nothing but that as `{}`.
 """
 
 from typing import Any

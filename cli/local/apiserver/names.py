@@ -11,6 +11,7 @@ from cli.local.apiserver.fielderrors import FieldError, invalid_value
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _GENERATED = "bcdfghjklmnpqrstvwxz2456789"  # no vowels or look-alikes: names stay decent and readable
@@ -18,29 +19,40 @@ _GENERATED_LENGTH = 5
 _MAX_GENERATE_NAME = 63 - _GENERATED_LENGTH
 ANNOTATIONS_LIMIT = 256 * 1024
 
-_SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end"
-    " with an alphanumeric character (e.g. 'example.com', regex used for validation is"
-    r" '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+
+def _rule(text: str, pattern: re.Pattern[str], *examples: str) -> str:
+    """A rule as the real API server words it; the two blanks between examples are its own."""
+    listed = " or ".join(f"'{example}', " for example in examples)
+    return f"{text} (e.g. {listed}regex used for validation is '{pattern.pattern}')"
+
+
+_START_AND_END = "and must start and end with an alphanumeric character"
+_ANY_CASE = f"alphanumeric characters, '-', '_' or '.', {_START_AND_END}"
+_SUBDOMAIN_RULE = _rule(
+    f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', {_START_AND_END}",
+    _SUBDOMAIN,
+    "example.com",
 )
-_LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an"
-    " alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+_LABEL_RULE = _rule(
+    f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {_START_AND_END}",
+    _LABEL,
+    "my-name",
+    "123-abc",
 )
-_SERVICE_RULE = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end"
-    " with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
-    " '[a-z]([-a-z0-9]*[a-z0-9])?')"
+_SERVICE_RULE = _rule(
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
+    " and end with an alphanumeric character",
+    _SERVICE,
+    "my-name",
+    "abc-123",
 )
-_QUALIFIED_RULE = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
-    " character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
-    " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+_QUALIFIED_RULE = _rule(f"name part must consist of {_ANY_CASE}", _QUALIFIED, "MyName", "my.name", "123-abc")
+_PREFIXED_RULE = (
+    _rule(f"a valid label key must consist of {_ANY_CASE}", _QUALIFIED, "MyName", "my.name", "123-abc")
+    + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 )
-_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end"
-    " with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is"
-    " '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+_VALUE_RULE = _rule(
+    f"a valid label must be an empty string or consist of {_ANY_CASE}", _LABEL_VALUE, "MyValue", "my_value", "12345"
 )
 
 
@@ -59,7 +71,7 @@ def subdomain_problems(name: str) -> list[str]:
 def service_problems(name: str) -> list[str]:
     """What keeps `name` from being a DNS-1035 label, the rule of Services."""
     problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
-    return problems if _LABEL.fullmatch(name) and name[0].isalpha() else [*problems, _SERVICE_RULE]
+    return problems if _SERVICE.fullmatch(name) else [*problems, _SERVICE_RULE]
 
 
 def path_segment_problems(name: str) -> list[str]:
@@ -73,14 +85,7 @@ def qualified_problems(name: str) -> list[str]:
     """What keeps `name` from being a label or annotation key: an optional DNS prefix and a name."""
     prefix, slash, base = name.rpartition("/")
     if slash and (not prefix or "/" in prefix):
-        what = "prefix part must be non-empty" if not prefix else ""
-        return [
-            what
-            or "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an"
-            " alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
-            " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g."
-            " 'example.com/MyName')"
-        ]
+        return ["prefix part must be non-empty"] if not prefix else [_PREFIXED_RULE]
     problems = [f"prefix part {p}" for p in subdomain_problems(prefix)] if slash else []
     if not base:
         problems.append("name part must be non-empty")

@@ -11,10 +11,10 @@ from cli.local.apiserver.registry import Registry, ResourceType
 Json = dict[str, Any]
 
 _KEPT = (
-    "type", "format", "description", "default", "enum", "nullable", "required", "pattern", "minimum", "maximum", "minLength",
-    "maxLength", "minItems", "maxItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type",
-    "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy", "x-kubernetes-preserve-unknown-fields",
-    "x-kubernetes-int-or-string",
+    "type", "format", "description", "default", "enum", "nullable", "required", "pattern", "minimum", "maximum",
+    "minLength", "maxLength", "minItems", "maxItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type", "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy",
+    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string",
 )  # fmt: skip
 _BODIES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
            "application/apply-patch+yaml")  # fmt: skip

@@ -47,7 +47,7 @@ def write_options(query: dict[str, str], user_agent: str) -> WriteOptions:
 
 
 def delete_options(query: dict[str, str], body: Json) -> DeleteOptions:
-    """Read DeleteOptions from the body and the query, which counts where both speak; raises a 400 or 422 StatusError."""
+    """Read DeleteOptions; the query counts where it and the body speak. Raises a 400 or 422 StatusError."""
     options = DeleteOptions(dry_run=_dry_run(query.get("dryRun") or ",".join(body.get("dryRun") or [])))
     grace = query.get("gracePeriodSeconds", body.get("gracePeriodSeconds"))
     if grace is not None:

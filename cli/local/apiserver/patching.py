@@ -62,7 +62,8 @@ class Patcher:
             if at.subresource:
                 raise errors.not_found(rtype.group, rtype.plural, at.name)
             if config["metadata"].get("uid"):
-                why = f"uid mismatch: the provided object specified uid {config['metadata']['uid']}, and no existing object was found"
+                uid = config["metadata"]["uid"]
+                why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
                 raise errors.conflict(rtype.group, rtype.plural, at.name, why)
             obj = apply(rtype.schema, None, config, manager, now, force=options.force)
             return self._writer.create(rtype, at.namespace or "", obj, options), True

@@ -1,7 +1,7 @@
 """Kubernetes' protobuf encoding, as far as kubectl sends it: its `create` subcommands post some built-in kinds so.
 
-A body is `k8s\\0` and an Unknown message {typeMeta {apiVersion, kind}, raw}; `raw` is the object. Field numbers are those of the
-published generated.proto files. Answers are always JSON, which every client accepts.
+A body is `k8s\\0` and an Unknown message {typeMeta {apiVersion, kind}, raw}; `raw` is the object. Field numbers are
+those of the published generated.proto files. Answers are always JSON, which every client accepts.
 """
 
 import base64

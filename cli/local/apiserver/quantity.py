@@ -1,5 +1,6 @@
 """Kubernetes quantities: `500m`, `1.5`, `128Mi`, `1e3` (API conventions, resource.Quantity)."""
 
+import functools
 import re
 from fractions import Fraction
 
@@ -8,11 +9,13 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
+@functools.lru_cache(maxsize=4096)  # the same few are in every Pod
 def parse(text: str) -> Fraction:
     """The number; fractions below a billionth are rounded up. Raises ValueError when it is no quantity."""
     return _split(text)[0]
 
 
+@functools.lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
     """As the API server writes it: the largest suffix that leaves a whole number, in the style that was used."""
     value, style = _split(text)

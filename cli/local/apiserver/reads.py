@@ -16,8 +16,8 @@ Json = dict[str, Any]
 
 _SNAPSHOTS_KEPT = 16  # paged lists under way; the eldest is told to start over (410)
 _EXPIRED = (
-    "The provided continue parameter is too old to display a consistent list result. You must start a new list without the"
-    " continue parameter."
+    "The provided continue parameter is too old to display a consistent list result. You must start a new list without"
+    " the continue parameter."
 )
 
 
@@ -50,7 +50,7 @@ class Reader:
             head |= {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
             bodies = [table.metadata_only(item.obj) for item in items]
         else:
-            # Items of built-in kinds carry neither kind nor apiVersion, those of custom ones do: as the real one answers.
+            # Items of built-in kinds carry neither kind nor apiVersion, custom ones do: as the real one answers.
             cut = 0 if rtype.custom else len(rtype.prefix)
             bodies = [in_version(rtype, item) if not cut else b"{" + item.raw[cut:] for item in items]
         return msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(bodies) + b"]}"

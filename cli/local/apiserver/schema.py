@@ -17,10 +17,11 @@ class Schema:
 
     __slots__ = (
         "additional", "alternatives", "always", "default", "description", "embedded", "enum", "exclusive_maximum",
-        "exclusive_minimum", "format", "go_type", "has_default", "has_rules", "int_or_string", "items", "list_type", "map_keys",
-        "map_type", "max_items", "max_length", "max_properties", "maximum", "merge_key", "min_items", "min_length",
-        "min_properties", "minimum", "multiple_of", "needs_defaults", "nullable", "omit_empty", "pattern", "pattern_text", "preserve",
-        "properties", "required", "retain_keys", "rules", "source", "strategy_merge", "type", "unique_items",
+        "exclusive_minimum", "format", "go_type", "has_default", "has_rules", "int_or_string", "items", "list_type",
+        "map_keys", "map_type", "max_items", "max_length", "max_properties", "maximum", "merge_key", "min_items",
+        "min_length", "min_properties", "minimum", "multiple_of", "needs_defaults", "nullable", "omit_empty",
+        "pattern", "pattern_text", "preserve", "properties", "required", "retain_keys", "rules", "source",
+        "strategy_merge", "type", "unique_items",
     )  # fmt: skip
 
     def __init__(self, source: Json) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator
 from types import FrameType
@@ -21,8 +22,11 @@ from cli.local.apiserver.kinds import make_strategies
 from cli.local.apiserver.logs import LogProxy
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.registry import ResourceType
+from cli.local.apiserver.rules import unknown_rules
 from cli.local.apiserver.store import Store, Stored
 from cli.local.apiserver.writes import Writer
+
+log = logging.getLogger(__name__)
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 SHUTDOWN_SECONDS = 1  # watches end at once; this bounds a client that does not read its last bytes
@@ -55,7 +59,9 @@ class Platform:
 
     def _bootstrap(self) -> None:
         namespaces = self.registry.by_key("namespaces")[0]
-        for name in SYSTEM_NAMESPACES:
+        for name in log = logging.getLogger(__name__)
+
+SYSTEM_NAMESPACES:
             if self.store.get("namespaces", ("", name)) is None:
                 self.writer.create(namespaces, "", {"metadata": {"name": name}}, WriteOptions())
         self.deleter.resume()
@@ -71,7 +77,10 @@ class Platform:
     def _serve(self, definition: Stored) -> None:
         conditions = definition.obj.get("status", {}).get("conditions", [])
         if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
-            self.registry.set_custom(definition.name, crds.resource_types(definition.obj))
+            types = crds.resource_types(definition.obj)
+            self.registry.set_custom(definition.name, types)
+            for rule in {rule for rtype in types for rule in unknown_rules(rtype.schema)}:
+                log.warning("%s: %s", definition.name, rule)
 
 
 class _Server(uvicorn.Server):
@@ -87,7 +96,8 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
-        # On the loop, not in a signal handler: ending watches wakes tasks. A stop asked for is a success, so nothing is re-raised.
+        # On the loop, not in a signal handler: ending watches wakes tasks. Nothing is raised again at the end: a stop
+        # that was asked for is a success.
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)

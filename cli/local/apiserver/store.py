@@ -43,7 +43,7 @@ class StoreError(Exception):
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
-    """One object at one resourceVersion. `obj` is shared by all readers: never change it, copy the path that changes."""
+    """One object at one resourceVersion. All readers share `obj`: never change it, copy what changes."""
 
     key: Key
     row: int
@@ -90,7 +90,7 @@ class Store:
         return [resource for resource, objects in self._objects.items() if objects]
 
     def create(self, resource: str, key: Key, obj: Json) -> Stored:
-        """Commit a new object; the caller has checked that the key is free. Sets `metadata.resourceVersion` in `obj`."""
+        """Commit a new object at a key that is free. Sets `metadata.resourceVersion` in `obj`."""
         version = self.version + 1
         stored = _encoded(key, version, version, obj)
         self._db.execute(_INSERT, (version, resource, key[0], key[1], version, stored.raw))

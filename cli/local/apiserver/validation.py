@@ -1,4 +1,4 @@
-"""Validation of values against structural schemas, with the messages of the real API server (kube-openapi's validator)."""
+"""Validation of values against structural schemas, with the messages of the real API server."""
 
 import base64
 import binascii

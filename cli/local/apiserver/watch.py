@@ -88,8 +88,8 @@ class Watcher:
         check_known_version(text, self._store.version)
         initial = query.get("sendInitialEvents") in ("true", "1")
         if initial and query.get("resourceVersionMatch") != "NotOlderThan":
-            raise errors.bad_request("resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch"
-                                     " to NotOlderThan")  # fmt: skip
+            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            raise errors.bad_request(f"resourceVersionMatch: Forbidden: {why}")
         if initial or (text in ("", "0") and query.get("sendInitialEvents") is None):
             for stored in self._store.select(self._rtype.key, self._namespace):
                 if self._predicate is None or self._predicate(stored.obj):
@@ -153,8 +153,8 @@ class Watcher:
             meta["annotations"] = annotations
         obj: Json = {"kind": self._rtype.kind, "apiVersion": self._rtype.api_version, "metadata": meta}
         if self._form.kind == "Table":
-            obj = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": meta["resourceVersion"]},
-                   "columnDefinitions": None, "rows": [{"cells": [], "object": obj}]}  # fmt: skip
+            row = {"cells": [], "object": obj}
+            obj = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "rows": [row]}
         return msgspec.json.encode({"type": "BOOKMARK", "object": obj}) + b"\n"
 
 

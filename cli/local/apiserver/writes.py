@@ -26,7 +26,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Writer:
-    """Writes objects by the rules of their type. `changed` is called after each commit with the old and the new state."""
+    """Writes objects by the rules of their type; `changed` hears of each commit, with the old and the new state."""
 
     def __init__(self, store: Store, strategies: dict[str, Strategy]) -> None:
         self.store = store
