@@ -59,9 +59,7 @@ class Platform:
 
     def _bootstrap(self) -> None:
         namespaces = self.registry.by_key("namespaces")[0]
-        for name in log = logging.getLogger(__name__)
-
-SYSTEM_NAMESPACES:
+        for name in SYSTEM_NAMESPACES:
             if self.store.get("namespaces", ("", name)) is None:
                 self.writer.create(namespaces, "", {"metadata": {"name": name}}, WriteOptions())
         self.deleter.resume()
