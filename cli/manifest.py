@@ -10,6 +10,10 @@ from services.contracts.names import InvalidName, check_label
 from services.contracts.resources import API_VERSION
 
 Manifest = dict[str, Any]
+_SERVERS = frozenset(
+    {"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields", "selfLink"}
+)
+"""What the API server adds to metadata; of no use in a manifest that came out of ``faas get -o yaml``."""
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -56,7 +60,7 @@ def settings_of(folder: Path) -> Manifest:
 
 def complete(manifest: Manifest, name: str | None, namespace: str | None, origin: str) -> Manifest:
     """``manifest`` with apiVersion, kind, name and namespace; given ones go before its own. Raises Failure."""
-    meta = dict(section(manifest, "metadata", origin))
+    meta = {key: value for key, value in section(manifest, "metadata", origin).items() if key not in _SERVERS}
     meta["name"] = name or meta.get("name") or ""
     meta["namespace"] = namespace or meta.get("namespace") or "default"
     for what in ("name", "namespace"):
@@ -65,7 +69,8 @@ def complete(manifest: Manifest, name: str | None, namespace: str | None, origin
         except InvalidName as error:
             raise usage(f"{origin}: {error}", _suggested(what, str(meta[what]))) from None
     spec = dict(section(manifest, "spec", origin))
-    return {"apiVersion": API_VERSION, "kind": "Function", **manifest, "metadata": meta, "spec": spec}
+    own = {key: value for key, value in manifest.items() if key != "status"}
+    return {"apiVersion": API_VERSION, "kind": "Function", **own, "metadata": meta, "spec": spec}
 
 
 def override(spec: Manifest, settings: Mapping[str, Any], variables: Mapping[str, str]) -> None:

@@ -63,8 +63,15 @@ def last_words(gateway: Gateway, ref: FunctionRef) -> list[str]:
         except Refused:
             continue
         if lines:
-            return ["log:", *(f"  {line.decode(errors='replace').rstrip()}" for line in lines[-LOG_LINES:])]
+            texts = [line.decode(errors="replace").rstrip() for line in lines]
+            return ["log:", *(f"  {text}" for text in _of_newest_pod(texts)[-LOG_LINES:])]
     return []
+
+
+def _of_newest_pod(lines: list[str]) -> list[str]:
+    """The lines of the Pod that comes last, when they begin with the names of several; it is the newest."""
+    pod = lines[-1].partition(" ")[0]
+    return [line for line in lines if line.startswith(f"{pod} ")] if pod.startswith("[") else lines
 
 
 def _say_changes(function: dict[str, Any], shown: dict[str, str], say: Say) -> None:
