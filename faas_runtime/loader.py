@@ -54,7 +54,7 @@ def describe(target: Callable[..., Any], reference: str, codec: Codec) -> Handle
         return Handler(target, "sync", "json", False, codec)
     asynchronous = inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(type(target).__call__)
     required = [p for p in parameters if p.kind in _POSITIONAL and p.default is p.empty]
-    if asynchronous and len(required) == 3 and required[2].name == "send":
+    if [p.name for p in required] == ["scope", "receive", "send"]:
         return Handler(target, "asgi", "bytes", False, codec)
     positional = [p for p in parameters if p.kind in _POSITIONAL]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)

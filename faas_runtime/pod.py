@@ -24,18 +24,17 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     termination_log = os.environ.get("TERMINATION_LOG")  # read before user code can change it
-    workspace = None
+    # Made by the worker if it is needed at all, removed here.
+    workspace = Path(os.environ.get("TMPDIR") or "/tmp", f"faas-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         settings = read_settings(os.environ)
         _raise_descriptor_limit()
         listener = listen(settings.host, settings.port)
-        workspace = _make_workspace()
         fatal = Parent(settings, listener, workspace).run()
     except StartupError as error:
         fatal = error.reason
     finally:
-        if workspace is not None:
-            shutil.rmtree(workspace, ignore_errors=True)
+        shutil.rmtree(workspace, ignore_errors=True)
     return 0 if fatal is None else _give_up(fatal, termination_log)
 
 
@@ -58,14 +57,3 @@ def _raise_descriptor_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _make_workspace() -> Path:
-    """A folder of the Pod's own. (tempfile would first prove the folder with a file, which a start has no time for.)"""
-    parent = os.environ.get("TMPDIR") or "/tmp"
-    path = Path(parent, f"faas-{os.getpid()}-{os.urandom(4).hex()}")
-    try:
-        path.mkdir(mode=0o700, parents=True)
-    except OSError as error:
-        raise StartupError(f"TMPDIR {parent} cannot be written: {error.strerror}") from None
-    return path

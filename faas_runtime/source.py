@@ -29,11 +29,11 @@ class Source(msgspec.Struct, frozen=True):
 def place_source(settings: Settings, workspace: Path) -> Source:
     """The files of the function, written to ``workspace`` or found in the cache. Raises StartupError."""
     if settings.inline is not None:
-        return Source(_write_inline(settings.inline, workspace / "code"))
+        return Source(_write_inline(settings.inline, _own(workspace) / "code"))
     if settings.archive is not None:
         from faas_runtime.archive import install_archive  # few functions need what it imports
 
-        root = install_archive(settings.archive, Path(settings.cache_dir) if settings.cache_dir else workspace)
+        root = install_archive(settings.archive, Path(settings.cache_dir) if settings.cache_dir else _own(workspace))
         packages = root / "packages"
         return Source(root / "code", packages if packages.is_dir() else None)
     return Source(None)
@@ -63,6 +63,14 @@ def activate(source: Source) -> None:
         _forget(name)
     importlib.invalidate_caches()
     os.chdir(source.code)
+
+
+def _own(workspace: Path) -> Path:
+    try:
+        workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"TMPDIR {workspace.parent} cannot be written: {error.strerror}") from None
+    return workspace
 
 
 def _write_inline(files: dict[str, str], code: Path) -> Path:

@@ -1,8 +1,11 @@
 """ASGI applications as functions."""
 
 import json
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
+import fastapi
 import pytest
 
 from tests.support.runtime import Pod, failed_start, pod, until
@@ -170,3 +173,54 @@ def test_an_application_without_lifespan(main: str) -> None:
     with pod(main, FAAS_HANDLER="main:app") as running:
         assert running.call().body == b"ok"
         assert running.stop() == 0
+
+
+def test_a_fastapi_application(tmp_path: Path) -> None:
+    """A real framework, as an archive brings it: with its packages beside the code."""
+    digest = "fa" * 32
+    code, packages = tmp_path / digest / "code", tmp_path / digest / "packages"
+    code.mkdir(parents=True)
+    packages.mkdir()
+    (tmp_path / digest / "faas-archive.json").write_text('{"version": 1}')
+    for entry in Path(fastapi.__file__).parents[1].iterdir():
+        if entry.suffix != ".pth" and not entry.name.startswith(("msgspec", "httptools", "uvloop")):
+            (packages / entry.name).symlink_to(entry)
+    (code / "main.py").write_text(
+        textwrap.dedent("""
+            from fastapi import BackgroundTasks, FastAPI, HTTPException
+            from fastapi.responses import StreamingResponse
+            from pydantic import BaseModel
+
+            class Pair(BaseModel):
+                x: int
+                y: int
+
+            app = FastAPI()
+
+            @app.post("/")
+            async def add(pair: Pair):
+                return {"result": pair.x + pair.y}
+
+            @app.get("/items/{item}")
+            def item(item: int, tasks: BackgroundTasks, q: str = ""):
+                if item == 404:
+                    raise HTTPException(404, "no such item")
+                tasks.add_task(print, "later")
+                return {"item": item, "q": q}
+
+            @app.get("/stream")
+            def stream():
+                return StreamingResponse((f"{n}," for n in range(5)), media_type="text/plain")
+        """)
+    )
+    env = {"FAAS_ARCHIVE_URL": "http://127.0.0.1:1/", "FAAS_ARCHIVE_SHA256": digest, "FAAS_CACHE_DIR": str(tmp_path)}
+    with pod(None, FAAS_HANDLER="main:app", **env) as running:
+        as_json = {"Content-Type": "application/json"}
+        assert running.call({"x": 3, "y": 4}, as_json).body == b'{"result":7}'
+        assert running.call({"x": "three"}, as_json).status == 422
+        assert json.loads(running.call(method="GET", path="/items/5?q=a%20b").body) == {"item": 5, "q": "a b"}
+        assert running.call(method="GET", path="/items/404").status == 404
+        streamed = running.call(method="GET", path="/stream")
+        assert (streamed.body, streamed.headers["content-type"]) == (b"0,1,2,3,4,", "text/plain; charset=utf-8")
+        assert running.call(method="GET", path="/docs").status == 200
+        until(lambda: "later" in running.log, "the background task has run")

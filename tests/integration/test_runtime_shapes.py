@@ -187,6 +187,20 @@ def test_cloudevents_in_both_modes_and_back() -> None:
     assert b"no CloudEvent" in neither.body
 
 
+def test_an_annotation_for_type_checkers_alone_counts() -> None:
+    main = """
+        from __future__ import annotations
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            from faas_runtime import CloudEvent, Context
+        def handle(event: CloudEvent, where: Context = None):
+            return [event.id, where.function]
+    """
+    headers = {"ce-specversion": "1.0", "ce-id": "7", "ce-source": "/s", "ce-type": "t"}
+    with pod(main) as running:
+        assert json.loads(running.call(None, headers).body) == ["7", "probe"]
+
+
 def test_output_goes_to_the_log_line_by_line() -> None:
     main = """
         import os, subprocess, sys
