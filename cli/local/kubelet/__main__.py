@@ -1,7 +1,7 @@
 """`python -m cli.local.kubelet`: wires the kubelet together.
 
-SIGTERM or SIGINT stops every Pod gracefully and exits 0; a second one kills what is left. kill -9 leaves the Pods
-running for the next kubelet with the same --dir.
+SIGTERM or SIGINT stops every Pod gracefully, within --shutdown-grace, and exits 0; a second one kills what is left.
+kill -9 leaves the Pods running for the next kubelet with the same --dir.
 """
 
 import asyncio

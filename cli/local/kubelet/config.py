@@ -27,6 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Port of the endpoint; 0 lets the kernel choose."""
     forkserver: tuple[str, ...] = (sys.executable, "-m", "faas_runtime.forkserver")
     """Command of the warm parent of Python Pods; `--socket PATH` is added."""
+    shutdown_grace: float = 10.0
+    """Seconds that a Pod gets at most between SIGTERM and SIGKILL when the kubelet is stopped, whatever its own grace
+    period: whoever stops the platform (`faas down` waits 15 s) must not have to kill the kubelet before its Pods."""
     log_level: str = "info"
 
     @property
@@ -52,6 +55,9 @@ def parse(arguments: list[str]) -> Settings:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address of the endpoint (default %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port of the endpoint (default: the kernel chooses)")
+    parser.add_argument(
+        "--shutdown-grace", type=float, default=10.0, help="seconds that Pods get at most when the kubelet is stopped"
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     values = vars(parser.parse_args(arguments))
     values["directory"] = values["directory"].resolve()

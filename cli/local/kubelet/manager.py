@@ -18,7 +18,7 @@ log = logging.getLogger("kubelet")
 
 TICK_SECONDS = 0.5
 """How often logs are noted and memory is measured."""
-_FAILED_PAUSE = 5.0
+_FAILED_PAUSE = 2.0
 Document = dict[str, Any]
 
 
@@ -116,7 +116,7 @@ class Manager:
         """SIGTERM to every Pod, SIGKILL after its grace period or once `hurry` is set; returns when all are gone."""
         self._stopping = True
         for worker in self.workers.values():
-            worker.shut_down(lifecycle.grace_of(worker.pod))
+            worker.shut_down(min(lifecycle.grace_of(worker.pod), self._host.settings.shutdown_grace))
         hurrying = self._group.create_task(self._hurry(hurry))
         await asyncio.gather(*self._tasks.values())
         hurrying.cancel()
