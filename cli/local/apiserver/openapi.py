@@ -18,7 +18,7 @@ _KEPT = (
 )  # fmt: skip
 _PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
 _STRATEGIC = "application/strategic-merge-patch+json"
-"""Of built-in kinds alone: kubectl apply sends the patch that it finds listed here, and a custom resource refuses it."""
+"""Of built-in kinds alone: kubectl apply sends the patch that it finds listed here, which custom resources refuse."""
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
