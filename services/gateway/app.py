@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from services.contracts import archives
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
-from services.gateway import proxy
+from services.gateway import docs_page, proxy
 from services.gateway.invoke import Invoker
 from services.gateway.metrics import CallMetrics
 from services.gateway.request import Disconnected, Fields, checked_label, fields_of, function_of
@@ -36,6 +36,12 @@ class Gateway(FastAPI):
         self._trust = trust
         self._invoker = invoker
         self._metrics = metrics
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the whole API, made when it is first asked for."""
+        if self.openapi_schema is None:
+            self.openapi_schema = docs_page.complete(super().openapi())
+        return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Paths of exactly two segments are functions; proxy addresses are calls too."""

@@ -10,7 +10,7 @@ from services.common import bus, http, service
 from services.common.kube import KubeClient
 from services.common.settings import read_secret
 from services.contracts import subjects
-from services.gateway import archives_api, docs_page, errors, events_api, functions_api, logs_api, metrics, platform_api
+from services.gateway import archives_api, errors, events_api, functions_api, logs_api, metrics, platform_api
 from services.gateway.app import Gateway
 from services.gateway.archive_store import ArchiveStore
 from services.gateway.config import Settings
@@ -54,7 +54,6 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         app.include_router(
             platform_api.router(app, lambda: _missing(replies, connections), metrics.exposition(figures))
         )
-        app.openapi_schema = docs_page.complete(app.openapi())
         watch = Watch(replies)
         async with asyncio.TaskGroup() as tasks:
             background = [
