@@ -32,8 +32,10 @@ def control_plane(directory: Path) -> Iterator[ControlPlane]:
         plane.stop()
 
 
-def starter(plane: ControlPlane, directory: Path) -> Callable[[], None]:
+@contextlib.contextmanager
+def starter(plane: ControlPlane, directory: Path) -> Iterator[Callable[[], None]]:
     """What starts the platform in `directory`, also after its supervisor was killed; returns once calls would work."""
+    supervisors: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
         reader, writer = os.pipe()
@@ -41,7 +43,7 @@ def starter(plane: ControlPlane, directory: Path) -> Callable[[], None]:
         command += ["--plane", str(plane.directory)]
         with open(reader, "rb") as answer:
             with (directory / "supervisor.log").open("ab") as log:
-                subprocess.Popen(
+                supervisor = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -49,6 +51,7 @@ def starter(plane: ControlPlane, directory: Path) -> Callable[[], None]:
                     pass_fds=(writer,),
                     start_new_session=True,
                 )
+            supervisors.append(supervisor)
             os.close(writer)
             said = answer.read().decode()
         assert said == "ready", f"{said}\n{(directory / 'supervisor.log').read_text()}"
@@ -56,7 +59,9 @@ def starter(plane: ControlPlane, directory: Path) -> Callable[[], None]:
     _serving_certificate(plane, directory)
     plane.kubeconfig()
     plane.kubeconfig(f"system:node:{NODE_NAME}")
-    return start
+    yield start
+    for supervisor in supervisors:
+        supervisor.wait(10)
 
 
 def _serving_certificate(plane: ControlPlane, directory: Path) -> None:

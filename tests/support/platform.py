@@ -80,7 +80,11 @@ def running_platform(directory: Path) -> Iterator[Platform]:
     if os.environ.get(CHOICE) == LEVEL1:
         from tests.cluster.platform import control_plane, starter  # it compiles Kubernetes when it must
 
-        with control_plane(directory) as plane, _started(directory, starter(plane, directory)) as platform:
+        with (
+            control_plane(directory) as plane,
+            starter(plane, directory) as start,
+            _started(directory, start) as platform,
+        ):
             yield platform
     else:
         with _started(directory, lambda: _up(directory)) as platform:
