@@ -3,13 +3,14 @@
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from cli.output import Failure, report, report_bug
+from services.contracts.errors import Exit
 
 VERBS = {
     "up": "cli.up:up",
@@ -60,12 +61,23 @@ def application(**settings: Any) -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
 
 
-faas = application(cls=Group, no_args_is_help=True)
+faas = application(cls=Group)
 
 
-@faas.callback()
-def describe() -> None:
+@faas.callback(invoke_without_command=True)
+def top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
     """Serverless functions for Kubernetes over NATS."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"faas {installed('faas')}")
+        raise typer.Exit(Exit.OK)
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(Exit.USAGE)
 
 
 def run(arguments: Sequence[str]) -> int:

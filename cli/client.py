@@ -181,10 +181,10 @@ class Gateway:
             self._connection.request(
                 method, self.target.url.path.rstrip("/") + path, body, {**self._headers, **headers}
             )
-        except BrokenPipeError:
-            if body is None or isinstance(body, bytes):
+        except (BrokenPipeError, ConnectionResetError):
+            if body is None:
                 raise
-            # an upload can be refused (401, 413 …) before all of it is sent: the answer is there to be read
+            # a body can be refused (401, 413 …) before all of it is sent: its answer is there to be read
         return self._connection.getresponse()
 
     def _connect(self) -> None:

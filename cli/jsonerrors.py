@@ -17,15 +17,21 @@ def locate(body: bytes, found: str) -> str:
         json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         return f"line {error.lineno}, column {error.colno}: {_plain(error, text)}"
-    except (ValueError, RecursionError) as error:
+    except _NoNumber as error:
         return str(error)
+    except ValueError:
+        return "a number has too many digits"
     at = re.search(r"\(byte (\d+)\)", found)
     line, column = _position(body, int(at[1]) if at else 0)
     return f"line {line}, column {column}: {found.split(' (byte')[0]}"
 
 
+class _NoNumber(ValueError):
+    """NaN or an infinity, which Python's json takes and JSON does not have."""
+
+
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not a number in JSON")
+    raise _NoNumber(f"{name} is not a number in JSON")
 
 
 def _position(body: bytes, offset: int) -> tuple[int, int]:

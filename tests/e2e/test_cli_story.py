@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import BIN
+from tests.support.command import BIN, faas
 from tests.support.platform import FAAS, Platform
 from tests.support.source import write
 
@@ -136,6 +136,13 @@ def test_kubectls_plugin(platform: Platform, told: str) -> None:
         env={**os.environ, "FAAS_DIR": str(platform.directory)},
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, 'execute function success, result: {"a":1}\n')
+
+
+def test_a_body_over_the_limit_is_answered_though_nobody_reads_it(platform: Platform, told: str) -> None:
+    body = b"x" * 20_000_000
+    done = faas("execute", told, "-", "-t", "text/plain", stdin=body, FAAS_DIR=str(platform.directory))
+    assert done.code == 2
+    assert "code: 413 msg: payload_too_large: the body has 20000000 bytes; at most " in done.out
 
 
 def test_delete(platform: Platform, tmp_path: Path) -> None:

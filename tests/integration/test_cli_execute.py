@@ -126,6 +126,14 @@ def test_deep_json_is_refused_without_a_traceback() -> None:
     assert done.err == "error: the parameters are not valid JSON: they are nested too deeply\n"
 
 
+@pytest.mark.parametrize(("number", "said"), [("1" * 5000, "too many digits"), ("1e999", "Number out of range")])
+def test_numbers_beyond_all_bounds_are_refused(number: str, said: str, here: Here) -> None:
+    with canned_server(refuses_to_be_asked) as server:
+        done = here(server, "execute", "default/add", number)
+    assert (done.code, done.out, server.asked) == (2, "", [])
+    assert said in done.err
+
+
 def test_unquoted_json_gets_a_hint() -> None:
     done = faas("execute", "default/add", '{"x":', "3}")
     assert done.code == 2

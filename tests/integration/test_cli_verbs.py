@@ -1,5 +1,6 @@
 """``list``, ``get``, ``delete``, ``logs``, ``events`` and the errors that all verbs share."""
 
+import importlib.metadata
 import json
 import os
 import signal
@@ -220,6 +221,14 @@ def test_help_lists_every_verb() -> None:
     listed = {line.split()[0] for line in done.out.partition("Commands:")[2].splitlines() if line.strip()}
     assert listed >= {"up", "down", "status", "deploy", "execute", "list", "get", "delete", "logs", "events"}
     assert "Usage: faas execute [OPTIONS]" in faas("execute", "--help").out
+
+
+def test_without_a_verb_there_is_help_and_a_usage_error(here: Here) -> None:
+    with canned_server(lambda _: Say()) as server:
+        bare, version = here(server), here(server, "--version")
+    assert (bare.code, bare.err) == (2, "")
+    assert bare.out.startswith("Usage: faas [OPTIONS] COMMAND [ARGS]...")
+    assert (version.code, version.out) == (0, f"faas {importlib.metadata.version('faas')}\n")
 
 
 def test_an_unforeseen_error_is_one_line(here: Here) -> None:
