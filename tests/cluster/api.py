@@ -42,6 +42,7 @@ class Api:
         self.url = url
         self.token = token
         self._seconds = seconds
+        self.ca_file = ca_file
         self._host, self._port = str(address.hostname), address.port or 443
         self._tls = ssl.create_default_context(cafile=str(ca_file))
         self._connection = self._connect()

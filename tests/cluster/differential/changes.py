@@ -139,7 +139,8 @@ class Changes(Objects):
             steps += [Step("get the status", "GET", f"{at}/status")]
             steps += [Step("status in a plain patch", "PATCH", at, {"status": None}, MERGE_PATCH, name)]
         if self.kind.scale:
-            scale = {"spec": {"replicas": self._random.randrange(-1, 4)}}
+            self._count += 1  # a new number each time: see document.py for what a Scale that changes nothing does
+            scale = {"spec": {"replicas": self._random.choice([-1, 10 + self._count])}}
             steps += [Step("patch the scale", "PATCH", f"{at}/scale", scale, MERGE_PATCH)]
             steps += [Step("get the scale", "GET", f"{at}/scale")]
             head = {

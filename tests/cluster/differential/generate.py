@@ -33,10 +33,13 @@ class Episode(Creations, Changes):
     def _operations(self) -> list[Callable[[], list[Step]]]:
         always = [self._create, self._create, self._create_bad, self._create_bad, self._create_bad_metadata]
         always += [self._create_bad_name, self._create_odd, self._read_missing, self._list, self._list, self._malformed]
-        always += [self._generate_name, self._apply]
+        if self.kind.deleted:
+            always += [self._generate_name, self._apply]
         if not self._live:
             return always
         always += [self._read, self._replace, self._replace, self._replace_stale, self._replace_bad, self._merge]
-        always += [self._merge, self._json_patch, self._json_patch_bad, self._patch_odd, self._strategic, self._delete]
-        always += [self._delete_conditional, self._finalizer, self._subresources, self._relabel, self._create_again]
+        always += [self._merge, self._json_patch, self._json_patch_bad, self._patch_odd, self._strategic]
+        always += [self._subresources, self._relabel, self._create_again]
+        if self.kind.deleted:
+            always += [self._delete, self._delete_conditional, self._finalizer]
         return always

@@ -29,6 +29,7 @@ class Kind:
     status: Object | None = None  # a patch of the status subresource
     scale: bool = False
     namespaced: bool = True
+    deleted: bool = True  # false: what a deletion does is mostly a controller's work, which neither server has here
 
     def collection(self, namespace: str) -> str:
         root = "/api/v1" if self.api_version == "v1" else f"/apis/{self.api_version}"
@@ -277,5 +278,6 @@ KINDS = [
         invalid=[("finalizers is a string", "spec", {"finalizers": "x"})],
         field_selectors=("metadata.name=none", "status.phase=Active"),
         namespaced=False,
+        deleted=False,
     ),
 ]

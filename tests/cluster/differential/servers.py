@@ -15,7 +15,7 @@ from tests.cluster.differential.runner import run
 from tests.cluster.differential.steps import Step
 from tests.support.apiserver import running_apiserver
 
-EPISODES = 3  # of each kind by choice, besides one with every bad value
+EPISODES = 4  # of each kind by choice, besides one with every bad value
 STEPS = 40  # of each episode by choice, at least
 ALL_KINDS = [*KINDS, *CUSTOM_KINDS]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -60,6 +60,12 @@ def compare_bad_values(kind: Kind, pair: Pair) -> list[Difference]:
     """Returns the differences in creations with each bad value that is known for the kind."""
     episode = Episode(kind, EPISODES)
     return compare(episode, episode.every_edit(), pair)
+
+
+def request_count() -> int:
+    """Returns how many requests a whole comparison sends to each server, watches not counted."""
+    chosen = sum(len(Episode(kind, number).steps(STEPS)) for kind in ALL_KINDS for number in range(EPISODES))
+    return chosen + sum(len(Episode(kind, EPISODES).every_edit()) for kind in ALL_KINDS)
 
 
 def compare(episode: Episode, steps: list[Step], pair: Pair) -> list[Difference]:
