@@ -20,7 +20,7 @@ from services.contracts.names import FunctionRef, InvalidName, parse_ref
 from services.contracts.resources import MAX_TIMEOUT
 
 USAGE = "Use like: faas execute [namespace]/[name] [parameters]"
-GRACE = 5.0
+GRACE = 3.0
 """Seconds that the platform gets beyond the call's own time to answer that it is over."""
 
 

@@ -164,12 +164,12 @@ def test_bytes_in_and_out() -> None:
     assert {asked.headers["Content-Type"] for asked in server.asked} == {"image/jpeg"}
 
 
-def test_wait_and_timeout_travel_as_headers() -> None:
+def test_wait_and_timeout_travel_as_headers(here: Here) -> None:
     with canned_server(lambda _: Say(200, b"1")) as server:
-        execute(server, "default/add", "{}", "--wait")
-        execute(server, "--wait", "default/add", "{}")
-        execute(server, "default/add", "{}", "--wait=1m30s", "--timeout", "1.5s")
-        execute(server, "default/add", "{}", "--wait=2.1", "--timeout=30")
+        here(server, "execute", "default/add", "{}", "--wait")
+        here(server, "execute", "--wait", "default/add", "{}")
+        here(server, "execute", "default/add", "{}", "--wait=1m30s", "--timeout", "1.5s")
+        here(server, "execute", "default/add", "{}", "--wait=2.1", "--timeout=30")
     sent = [(asked.headers.get("Prefer"), asked.headers.get("Faas-Timeout-Ms")) for asked in server.asked]
     assert sent == [("wait", None), ("wait", None), ("wait=90", "1500"), ("wait=3", "30000")]
 
@@ -177,17 +177,18 @@ def test_wait_and_timeout_travel_as_headers() -> None:
 @pytest.mark.parametrize(
     "option", ["--wait=soon", "--wait=2h", "--timeout=0", "--timeout=-1", "--timeout=2h", "--tiemout=1"]
 )
-def test_wrong_options_are_usage(option: str) -> None:
-    done = faas("execute", "default/add", "{}", option)
+def test_wrong_options_are_usage(option: str, here: Here) -> None:
+    with canned_server(refuses_to_be_asked) as server:
+        done = here(server, "execute", "default/add", "{}", option)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
 
 
-def test_starting_has_its_own_line() -> None:
+def test_starting_has_its_own_line(here: Here) -> None:
     answer = error(Code.FUNCTION_STARTING, "function default/add is starting: try again in 2 s", Retry_After="2")
     with canned_server(lambda _: answer) as server:
-        done = execute(server, "default/add", "{}")
-        raw = execute(server, "default/add", "{}", "--raw")
+        done = here(server, "execute", "default/add", "{}")
+        raw = here(server, "execute", "default/add", "{}", "--raw")
     assert done.out == "function default/add is starting, try again in 2 s\n"
     assert done.code == raw.code == Exit.UNAVAILABLE
     assert "hint: --wait" in done.err
