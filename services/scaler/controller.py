@@ -72,10 +72,11 @@ class Controller:
     def reported(self, report: LoadReport) -> None:
         """A router said what it carries."""
         now = time.monotonic()
-        for key, amount in self._reports.take(report, now).items():
+        covers, amounts = self._reports.take(report, now)
+        for key, amount in amounts.items():
             memory = self._memories.get(key)
             if memory is not None:
-                memory.carried(now, amount)
+                memory.carried(now, amount, covers)
                 if not self._ready(key):
                     self._look(key)
 

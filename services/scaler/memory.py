@@ -24,9 +24,9 @@ class Memory:
         self.calls.add(now, count)
         self.last_active = now
 
-    def carried(self, now: float, concurrency_seconds: float) -> None:
-        """A router reported what it carried since its last report."""
-        self.load.add(now, concurrency_seconds)
+    def carried(self, now: float, concurrency_seconds: float, covers: float) -> None:
+        """A router reported what it carried in the ``covers`` seconds since its last report."""
+        self.load.add(now, concurrency_seconds, covers)
         self.last_active = now
 
     def observed(self, rules: Rules, held: Held, observation: Observation, asked: bool, now: float) -> Load:

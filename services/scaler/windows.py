@@ -9,30 +9,47 @@ FIRST_REPORT_COVERS = 1.0
 """Seconds that a router's first report is taken to speak for: routers report each second."""
 
 
-class Series:
-    """Amounts summed by whole second, for windows of at most an hour."""
+class Slot(NamedTuple):
+    """An amount that came about in the ``covers`` seconds before ``at``."""
 
-    KEEP = 3600
+    at: float
+    covers: float
+    amount: float
+
+
+class Series:
+    """Amounts over time, for windows of at most an hour."""
+
+    KEEP = 3600.0
+    MERGE = 0.1
+    """Seconds within which amounts share a slot, so that many routers make no more slots than few."""
+    FRESH = 1.0
+    """Seconds for which nothing newer need be known: a window ends with the last amount as long as it is so young."""
 
     def __init__(self) -> None:
-        self._slots: deque[tuple[int, float]] = deque()
+        self._slots: deque[Slot] = deque()
 
-    def add(self, now: float, amount: float) -> None:
-        """Counts ``amount`` into the second of ``now``."""
-        second = int(now)
-        if self._slots and self._slots[-1][0] == second:
-            amount += self._slots.pop()[1]
-        self._slots.append((second, amount))
-        while self._slots[0][0] < second - self.KEEP:
+    def add(self, now: float, amount: float, covers: float = 1.0) -> None:
+        """Counts what came about in the last ``covers`` seconds."""
+        at = now
+        if self._slots and now - self._slots[-1].at < self.MERGE:
+            last = self._slots.pop()
+            at, covers, amount = last.at, max(covers, last.covers), amount + last.amount
+        self._slots.append(Slot(at, max(covers, self.MERGE), amount))
+        while self._slots[0].at < now - self.KEEP:
             self._slots.popleft()
 
     def total(self, now: float, window: float) -> float:
-        """The sum over the last ``window`` seconds, the present one included."""
-        first, total = int(now - window), 0.0
-        for second, amount in reversed(self._slots):
-            if second <= first:
+        """The sum over the last ``window`` seconds; of a slot that began earlier, the share that lies in them."""
+        if not self._slots:
+            return 0.0
+        newest = self._slots[-1].at
+        begin = (newest if now - newest < self.FRESH else now) - window
+        total = 0.0
+        for slot in reversed(self._slots):
+            if slot.at <= begin:
                 break
-            total += amount
+            total += slot.amount * min(1.0, (slot.at - begin) / slot.covers)
         return total
 
 
@@ -49,15 +66,16 @@ class Reports:
     def __init__(self) -> None:
         self._last: dict[str, tuple[float, dict[str, Held]]] = {}
 
-    def take(self, report: LoadReport, now: float) -> dict[str, float]:
-        """Replaces the router's last report; returns concurrency-seconds since then, by ``namespace/name``."""
+    def take(self, report: LoadReport, now: float) -> tuple[float, dict[str, float]]:
+        """Replaces the router's last report; returns the seconds since then, and by ``namespace/name`` the
+        concurrency-seconds in them."""
         before = self._last.get(report.router)
         covers = FIRST_REPORT_COVERS if before is None else min(now - before[0], REPORT_TTL)
         self._last[report.router] = (
             now,
             {load.function: Held(load.in_flight, load.queued) for load in report.functions},
         )
-        return {load.function: max(load.average, 0.0) * covers for load in report.functions}
+        return covers, {load.function: max(load.average, 0.0) * covers for load in report.functions}
 
     def held(self, key: str, now: float) -> Held:
         """The sum over routers of what they hold for the Function ``key``; a silent router's word expires."""

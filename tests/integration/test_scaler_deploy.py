@@ -33,7 +33,7 @@ def reason(stack: Stack, name: str, type_: str = "Ready") -> tuple[str, str]:
 
 def test_a_deployed_function_is_ready_and_says_what_it_is(stack: Stack) -> None:
     stack.deploy("plain")
-    eventually(lambda: stack.is_ready("plain"), "ready", 5)
+    eventually(lambda: stack.is_ready("plain"), "ready")
     status = stack.status("plain")
     assert (status["replicas"], status["readyReplicas"], status["observedGeneration"]) == (1, 1, 1)
     (found,) = stack.replica_sets("plain").values()
@@ -60,7 +60,7 @@ def test_an_update_replaces_the_revision_and_nothing_is_left(stack: Stack) -> No
     eventually(lambda: stack.is_ready("moving"), "ready")
     old = stack.status("moving")["revision"]
     stack.deploy("moving", source={"inline": {"main.py": "def handle(event):\n    return 2\n"}})
-    new = eventually(lambda: _other(stack.status("moving")["revision"], old), "traffic moves", 5)
+    new = eventually(lambda: _other(stack.status("moving")["revision"], old), "traffic moves")
     assert stack.status("moving")["readyReplicas"] >= 1
     eventually(lambda: list(stack.replica_sets("moving")) == [new], "the old revision is removed", 10)
     eventually(lambda: {_revision(pod) for pod in stack.pods("moving")} == {new}, "its Pods are gone")
@@ -137,7 +137,7 @@ def test_replicas_that_somebody_else_set_are_put_right(stack: Stack) -> None:
     for wrong in ("5", "0"):
         command = ["kubectl", f"--kubeconfig={stack.server.kubeconfig}", "scale", "rs", name, f"--replicas={wrong}"]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
-        eventually(lambda: stack.replicas("mine") == 1, f"put right from {wrong}", 5)
+        eventually(lambda: stack.replicas("mine") == 1, f"put right from {wrong}")
 
 
 def test_a_deleted_replica_set_is_made_again(stack: Stack) -> None:

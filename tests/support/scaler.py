@@ -142,6 +142,8 @@ def running_stack(directory: Path, *, nodes: bool = True) -> Iterator[Stack]:
         stack.enter_context(_controllers(directory, server))
         if nodes:
             stack.enter_context(running_kubelet(server, directory / "kubelet" / "run"))
+            # a Pod is bound when it is created, so there has to be a Node by then
+            eventually(lambda: api.items("/api/v1/nodes"), "the node is registered")
         yield Stack(directory, server, api, bus)
 
 

@@ -48,8 +48,9 @@ class Simulation:
     def _report(self, router: str, held: float) -> None:
         carried = min(held, self.ready * self.rules.concurrency)
         loads = [RouterLoad(KEY, round(carried), round(held - carried), held)] if held else []
-        for amount in self.reports.take(LoadReport(router, 0, loads), self.now).values():
-            self.memory.carried(self.now, amount)
+        covers, amounts = self.reports.take(LoadReport(router, 0, loads), self.now)
+        for amount in amounts.values():
+            self.memory.carried(self.now, amount, covers)
 
     def call(self) -> Decision:
         """A `received` event while nothing runs."""

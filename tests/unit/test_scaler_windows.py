@@ -8,15 +8,27 @@ from services.contracts.messages import REPORT_TTL, Load, LoadReport
 from services.scaler.windows import Held, Observation, Reports, Series
 
 
-@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50))), st.integers(1, 120))
+@given(st.lists(st.tuples(st.floats(0.1, 30), st.floats(0, 50))), st.integers(1, 120))
 def test_a_window_sums_what_happened_in_it(amounts: list[tuple[float, float]], window: int) -> None:
     series, now, kept = Series(), 5000.0, []
     for pause, amount in amounts:
         now += pause
         series.add(now, amount)
-        kept.append((int(now), amount))
-    wanted = sum(amount for second, amount in kept if second > int(now - window))
-    assert series.total(now, window) == pytest.approx(wanted)
+        kept.append((now, amount))
+    least = sum(amount for at, amount in kept if at - 1 >= now - window)
+    most = sum(amount for at, amount in kept if at > now - window)
+    assert least - 1e-6 <= series.total(now, window) <= most + 1e-6
+
+
+@pytest.mark.parametrize("every", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize("phase", [0.0, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("window", [1, 2, 6, 60])
+def test_steady_load_averages_to_itself_at_any_phase(phase: float, window: int, every: float) -> None:
+    series, now = Series(), 1000.0
+    while now < 1100:
+        now += every
+        series.add(now, 40.0 * every, every)
+    assert series.total(now + phase * every, window) / window == pytest.approx(40.0)
 
 
 def test_a_series_forgets_what_no_window_reaches() -> None:
@@ -45,12 +57,10 @@ def test_reports_add_up_over_routers_and_expire() -> None:
 
 
 def test_a_report_speaks_for_the_time_since_the_last() -> None:
-    reports = Reports()
-    assert reports.take(report("a", Load("f/g", 4, 0, 4.0)), 100.0) == {"f/g": 4.0}
-    assert reports.take(report("a", Load("f/g", 4, 0, 4.0)), 100.25) == {"f/g": 1.0}
-    assert reports.take(report("a", Load("f/g", 4, 0, 4.0)), 200.0) == {"f/g": 4.0 * REPORT_TTL}, (
-        "a silence says nothing"
-    )
+    reports, load = Reports(), Load("f/g", 4, 0, 4.0)
+    assert reports.take(report("a", load), 100.0) == (1.0, {"f/g": 4.0})
+    assert reports.take(report("a", load), 100.25) == (0.25, {"f/g": 1.0})
+    assert reports.take(report("a", load), 200.0) == (REPORT_TTL, {"f/g": 4.0 * REPORT_TTL}), "silence says nothing"
 
 
 @pytest.mark.parametrize("connection", [None, 2], ids=["away", "another"])
