@@ -2,8 +2,9 @@
 
 import secrets
 
-from cli.local import natsconf, pki
+from cli.local import pki
 from cli.local.layout import Layout, Ports
+from services.contracts import accounts
 
 TENANT = "default"
 """The one tenant of one machine, with all namespaces."""
@@ -14,15 +15,15 @@ def ensure(layout: Layout, ports: Ports) -> None:
     """Creates what is missing and writes what depends on the ports anew."""
     if not (layout.secrets / "api-token").exists():
         _certificates(layout)
-        for user in (*natsconf.SERVICES, f"caller-{TENANT}"):
+        for user in (*accounts.SERVICES, accounts.caller(TENANT)):
             pki.write_secret(layout.password_file(user), secrets.token_urlsafe(24))
         pki.write_secret(layout.secrets / "archive-key", secrets.token_hex(32))
         pki.write_secret(layout.secrets / "api-token", secrets.token_urlsafe(32))  # last: it marks the set as whole
     authority = (layout.secrets / "ca.crt").read_bytes()
     token = (layout.secrets / "api-token").read_text()
     pki.write_kubeconfig(layout.kubeconfig, f"https://127.0.0.1:{ports.apiserver}", authority, token)
-    users = (*natsconf.SERVICES, f"caller-{TENANT}")
-    config = natsconf.render(
+    users = (*accounts.SERVICES, accounts.caller(TENANT))
+    config = accounts.render(
         listen=f"127.0.0.1:{ports.nats}",
         store_dir=str(layout.jetstream),
         passwords={user: layout.password_file(user).read_text() for user in users},
@@ -33,8 +34,8 @@ def ensure(layout: Layout, ports: Ports) -> None:
 
 def caller_url(layout: Layout, ports: Ports) -> str:
     """The NATS URL for callers, with user and password."""
-    password = layout.password_file(f"caller-{TENANT}").read_text()
-    return f"nats://caller-{TENANT}:{password}@127.0.0.1:{ports.nats}"
+    password = layout.password_file(accounts.caller(TENANT)).read_text()
+    return f"nats://{accounts.caller(TENANT)}:{password}@127.0.0.1:{ports.nats}"
 
 
 def _certificates(layout: Layout) -> None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.local.natsconf import SERVICES, render
 from cli.local.topology import nats_server
+from services.contracts.accounts import SERVICES, caller, render
 
 ALL_NAMESPACES: Mapping[str, Sequence[str]] = {"default": ["*"]}
 
@@ -73,7 +73,7 @@ def running_bus(directory: Path, tenants: Mapping[str, Sequence[str]] = ALL_NAME
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    passwords = {name: secrets.token_urlsafe(18) for name in (*SERVICES, *(f"caller-{t}" for t in tenants))}
+    passwords = {name: secrets.token_urlsafe(18) for name in (*SERVICES, *(caller(t) for t in tenants))}
     config = render(
         listen=f"127.0.0.1:{port}",
         store_dir=str(directory / "js"),

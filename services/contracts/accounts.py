@@ -1,4 +1,4 @@
-"""The nats-server configuration of the trust model: every service its own user, callers in accounts of their own.
+"""The trust model as nats-server's configuration: every service its own user, callers in accounts of their own.
 
 Why it is so: in one shared account whoever may subscribe to ``_INBOX.>`` reads every reply. A tenant's account imports
 what its callers may use and nothing else; nothing of JetStream crosses an account, since a foreign ``Nats-Msg-Id``
@@ -7,6 +7,7 @@ would make another's message a duplicate.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from services.contracts.headers import MAX_PAYLOAD
 
@@ -41,6 +42,23 @@ _PERMISSIONS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
+class Cluster(NamedTuple):
+    """How the servers of a NATS cluster find each other."""
+
+    name: str
+    password: str
+    routes: Sequence[str]
+    """``host:port`` of each server's route listener."""
+
+
+ROUTE_PORT = 6222
+
+
+def caller(tenant: str) -> str:
+    """The name of a tenant's user. Names are unique over all accounts of a server."""
+    return f"caller-{tenant}"
+
+
 def render(
     *,
     listen: str,
@@ -48,28 +66,44 @@ def render(
     passwords: Mapping[str, str],
     tenants: Mapping[str, Sequence[str]],
     sync_always: bool = True,
+    monitor: str = "",
+    cluster: Cluster | None = None,
 ) -> str:
     """The configuration file's text.
 
     ``passwords`` has one for each of SERVICES and one ``caller-<tenant>`` for each tenant; ``tenants`` maps the name of
     an account to its namespaces, ``["*"]`` meaning all. ``sync_always``: JetStream syncs to disk before it
     acknowledges, which a single server needs so that nothing acknowledged is lost with the machine.
+    ``monitor`` is the address of the health endpoint, none when it is empty. In a cluster a server's name comes from the
+    environment variable ``POD_NAME``.
     """
     accounts = {"PLATFORM": _platform(passwords)}
     accounts.update(
-        {
-            name: _tenant(f"caller-{name}", passwords[f"caller-{name}"], namespaces)
-            for name, namespaces in tenants.items()
-        }
+        {name: _tenant(caller(name), passwords[caller(name)], namespaces) for name, namespaces in tenants.items()}
     )
-    document = {
+    document: dict[str, Any] = {
         "listen": listen,
         "max_payload": MAX_PAYLOAD,
         "jetstream": {"store_dir": store_dir, "sync_interval": "always" if sync_always else "2m"},
         "accounts": accounts,
     }
-    # nats-server reads JSON as a form of its configuration language
-    return json.dumps(document, indent=2)
+    if monitor:
+        document["http"] = monitor
+    if cluster is not None:
+        document["cluster"] = _cluster(cluster)
+    # nats-server reads JSON as a form of its configuration language; a variable must stand there unquoted
+    text = json.dumps(document, indent=2)
+    return text if cluster is None else f"server_name: $POD_NAME\n{text[1:-1].strip()}\n"
+
+
+def _cluster(cluster: Cluster) -> dict[str, object]:
+    user = "route"
+    return {
+        "name": cluster.name,
+        "listen": f"0.0.0.0:{ROUTE_PORT}",
+        "authorization": {"user": user, "password": cluster.password},
+        "routes": [f"nats://{user}:{cluster.password}@{route}" for route in cluster.routes],
+    }
 
 
 def _platform(passwords: Mapping[str, str]) -> dict[str, object]:
