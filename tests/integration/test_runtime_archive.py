@@ -154,7 +154,7 @@ def test_an_unreachable_server(store: Store) -> None:
     store.server.server_close()
     begun = time.monotonic()
     ended = failed_start(None, **env)
-    assert 9 < time.monotonic() - begun < 14
+    assert 9 < time.monotonic() - begun < 30
     assert ended.code == 1
     assert "ConnectionRefusedError" in ended.reason
     assert "tried for 10 s" in ended.reason

@@ -12,7 +12,7 @@ from tests.support.runtime import Pod, failed_start, pod, until
 
 APPLICATION = """
     import asyncio, json
-    events = []
+    from testgate import async_gate
 
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -60,14 +60,14 @@ APPLICATION = """
         seen["headers"] = [[name.decode(), value.decode()] for name, value in scope["headers"]]
         await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
         if path == "/background":
-            await asyncio.sleep(0.3)
+            await async_gate()
             print("background done", flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def application() -> Iterator[Pod]:
-    with pod(APPLICATION, FAAS_HANDLER="main:app", FAAS_TIMEOUT_MS="2000") as running:
+    with pod(APPLICATION, FAAS_HANDLER="main:app", FAAS_TIMEOUT_MS="15000") as running:
         yield running
 
 
@@ -135,6 +135,7 @@ def test_failures(application: Pod, path: str, status: int, code: str, message: 
 def test_background_work_keeps_no_caller_waiting(application: Pod) -> None:
     assert application.call(path="/background").status == 201
     assert "background done" not in application.log
+    application.open_gate()
     until(lambda: "background done" in application.log, "the work after the answer has ended")
 
 

@@ -21,6 +21,20 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 20.0
 
 
+# Module `testgate` of every function here: its callers wait until the test opens the gate, so none has to guess how long.
+GATE = """
+import asyncio, os, time
+def is_open():
+    return os.path.exists(os.environ["TMPDIR"] + "/gate")
+def gate():
+    while not is_open():
+        time.sleep(0.005)
+async def async_gate():
+    while not is_open():
+        await asyncio.sleep(0.005)
+"""
+
+
 def free_address() -> tuple[str, int]:
     """A loopback address of its own, and a port that nobody there has."""
     host = f"127.{random.randint(96, 126)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
@@ -44,7 +58,7 @@ def pod_environment(main: str | None, folder: Path, address: tuple[str, int], en
         "FAAS_CONCURRENCY": "10",
     }
     if main is not None:
-        base["FAAS_SOURCE_INLINE"] = json.dumps({"main.py": textwrap.dedent(main)})
+        base["FAAS_SOURCE_INLINE"] = json.dumps({"main.py": textwrap.dedent(main), "testgate.py": GATE})
     return base | dict(env)
 
 
@@ -83,6 +97,10 @@ class Pod:
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         return http(method, f"http://{self.address[0]}:{self.address[1]}{path}", data, headers, timeout)
+
+    def open_gate(self) -> None:
+        """Let every handler go on that waits in `GATE`."""
+        (self.folder / "gate").touch()
 
     def connect(self) -> socket.socket:
         """A bare connection."""
