@@ -55,6 +55,12 @@ class Application:
         except sqlite3.Error as error:
             log.error("database: %s", error)
             response = http.error_response(errors.internal(f"the database refused the write: {error}"))
+        except Exception:
+            # A fault of this server: its log has the traceback, the client an answer, and everybody else goes on.
+            log.exception("%s %s failed", request.method, request.path)
+            if request.started:
+                raise
+            response = http.error_response(errors.internal("a fault of the API server, see its log"))
         if response is not None:
             await http.respond(request, response)
 

@@ -9,7 +9,7 @@ from cli.local.apiserver import errors, protobuf, table
 from cli.local.apiserver.address import Address
 from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.fielderrors import required
-from cli.local.apiserver.http import Request, Response, json_response, warning_headers
+from cli.local.apiserver.http import Request, Response, decode_yaml, json_response, warning_headers
 from cli.local.apiserver.options import DeleteOptions, WriteOptions, delete_options, write_options
 from cli.local.apiserver.patching import APPLY_PATCHES, Patcher
 from cli.local.apiserver.reads import Reader, in_version
@@ -176,14 +176,14 @@ class Handlers:
         try:
             if self._stopping:
                 watcher.end()
-            await request.send({"type": "http.response.start", "status": 200, "headers": _WATCH_HEADERS})
+            await request.start(200, _WATCH_HEADERS)
             # The headers must leave at once: a client lists as watched what has answered.
-            await request.send({"type": "http.response.body", "body": b"", "more_body": True})
+            await request.write(b"")
             async with asyncio.TaskGroup() as tasks:
                 leaving = tasks.create_task(_wait_for_disconnect(request, watcher))
                 await _stream(request, watcher)
                 leaving.cancel()
-            await request.send({"type": "http.response.body", "body": b""})
+            await request.write(b"", last=True)
         finally:
             watcher.close()
             self._watchers.discard(watcher)
@@ -217,9 +217,9 @@ async def _stream(request: Request, watcher: Watcher) -> None:
         async with asyncio.timeout(watcher.timeout):
             while (lines := await watcher.next_lines()) is not None:
                 if lines:
-                    await request.send({"type": "http.response.body", "body": lines, "more_body": True})
+                    await request.write(lines)
     except TimeoutError:
-        await request.send({"type": "http.response.body", "body": watcher.last_bookmark(), "more_body": True})
+        await request.write(watcher.last_bookmark())
 
 
 async def _wait_for_disconnect(request: Request, watcher: Watcher) -> None:
@@ -235,9 +235,7 @@ def decode(request: Request, body: bytes) -> Json:
         if kind in ("application/json", "", "application/x-www-form-urlencoded"):
             return _decode(body)
         if kind in ("application/yaml", "application/x-yaml"):
-            import yaml
-
-            return msgspec.convert(yaml.safe_load(body), dict[str, Any])
+            return decode_yaml(body)
         if kind == protobuf.MEDIA_TYPE:
             return protobuf.decode(body)
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:

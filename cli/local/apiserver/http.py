@@ -21,6 +21,16 @@ _JSON = b"application/json"
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+def decode_yaml(body: bytes) -> dict[str, Any]:
+    """Decode a YAML object. Raises ValueError when it is none."""
+    import yaml  # 15 ms that a start does not need: kubectl sends JSON
+
+    try:
+        return msgspec.convert(yaml.safe_load(body), dict[str, Any])
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ValueError(str(error)) from None
+
+
 class Request(msgspec.Struct):
     """One request; the body is read by `read_body`."""
 
@@ -30,6 +40,16 @@ class Request(msgspec.Struct):
     headers: dict[bytes, bytes]
     receive: Receive
     send: Send
+    started: bool = False  # whether the head of the response has been sent
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send the head of the response."""
+        self.started = True
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, body: bytes, *, last: bool = False) -> None:
+        """Send a part of the body."""
+        await self.send({"type": "http.response.body", "body": body, "more_body": not last})
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -99,5 +119,5 @@ async def respond(request: Request, response: Response) -> None:
         (b"cache-control", b"no-cache, private"),
         *response.headers,
     ]
-    await request.send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await request.send({"type": "http.response.body", "body": body})
+    await request.start(response.status, headers)
+    await request.write(body, last=True)

@@ -151,20 +151,20 @@ async def _relay(request: Request, reader: asyncio.StreamReader) -> None:
     if answer.parser.get_status_code() != 200:
         await _refuse(answer, reader)
     headers = [(b"content-type", answer.content_type), (b"cache-control", b"no-cache, private")]
-    await request.send({"type": "http.response.start", "status": 200, "headers": headers})
-    await request.send({"type": "http.response.body", "body": answer.take(), "more_body": True})
+    await request.start(200, headers)
+    await request.write(answer.take())
     async with asyncio.TaskGroup() as tasks:
         copying = tasks.create_task(_copy(request, reader, answer))
         leaving = tasks.create_task(_wait_for_disconnect(request))
         await asyncio.wait((copying, leaving), return_when=asyncio.FIRST_COMPLETED)
         copying.cancel()
         leaving.cancel()
-    await request.send({"type": "http.response.body", "body": b""})
+    await request.write(b"", last=True)
 
 
 async def _copy(request: Request, reader: asyncio.StreamReader, answer: _Answer) -> None:
     while not answer.complete and await _feed(answer, reader):
-        await request.send({"type": "http.response.body", "body": answer.take(), "more_body": True})
+        await request.write(answer.take())
 
 
 async def _feed(answer: _Answer, reader: asyncio.StreamReader) -> bool:

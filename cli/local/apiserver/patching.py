@@ -10,6 +10,7 @@ from cli.local.apiserver import errors
 from cli.local.apiserver.address import Address
 from cli.local.apiserver.apply import Manager, apply
 from cli.local.apiserver.errors import StatusError
+from cli.local.apiserver.http import decode_yaml
 from cli.local.apiserver.metadata import timestamp
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.patch import PatchError, json_patch, merge_patch
@@ -83,11 +84,9 @@ def _configuration(body: bytes) -> Json:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.DecodeError:
-        import yaml
-
         try:
-            return msgspec.convert(yaml.safe_load(body), dict[str, Any])
-        except (yaml.YAMLError, msgspec.ValidationError) as error:
+            return decode_yaml(body)
+        except ValueError as error:
             raise errors.bad_request(f"error decoding YAML: {error}") from None
 
 

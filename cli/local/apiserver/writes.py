@@ -78,7 +78,8 @@ class Writer:
         obj = _restrict(rtype, obj, before, subresource)
         metadata.carry_over(rtype, obj["metadata"], before["metadata"], patch=options.patch is not None)
         self._strategy(rtype).prepare(obj, before)
-        self._check(rtype, obj, before)
+        if subresource != "binding":  # the one way to change what is immutable to everybody else: a Pod's node
+            self._check(rtype, obj, before)
         if not options.applies and "managedFields" in obj["metadata"]:
             manager = Manager(options.manager, "Update", rtype.api_version, subresource)
             track_update(rtype.schema, before, obj, manager, metadata.timestamp(time.time()))
