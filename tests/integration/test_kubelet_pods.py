@@ -116,7 +116,7 @@ def test_a_pod_becomes_ready_answers_and_ends(api: Api, kubelet: Kubelet, tmp_pa
     api.delete(f"{PODS}/web")
     eventually(lambda: api.find(f"{PODS}/web") is None, "gone")
     assert processes_of(kubelet.directory) == []
-    assert list((kubelet.directory / "pods").iterdir()) == []
+    eventually(lambda: not list((kubelet.directory / "pods").iterdir()), "its directory is gone")
     eventually(lambda: {"Started", "Killing"} <= reasons(api, "web"), "events")
 
 
@@ -142,6 +142,37 @@ def test_a_failed_liveness_probe_restarts(api: Api, kubelet: Kubelet) -> None:
     eventually(lambda: container_of(api, "live")["restartCount"] == 1, "restarted")
     sick.unlink()
     eventually(lambda: is_ready(api, "live"), "ready again")
+
+
+def test_tcp_and_startup_probes(api: Api) -> None:
+    probes = {
+        "startupProbe": {"tcpSocket": {"port": "web"}, "periodSeconds": 1, "failureThreshold": 30},
+        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+        "ports": [{"name": "web", "containerPort": 8080}],
+    }
+    api.create(PODS, process_pod("tcp", WEB_SERVER, container=probes))
+    eventually(lambda: is_ready(api, "tcp"), "ready")
+    assert container_of(api, "tcp")["started"] is True
+
+
+def test_exec_probes_see_the_container_s_environment(api: Api, kubelet: Kubelet) -> None:
+    command = ["sh", "-c", 'test "$HOME" = "$PWD" && test -e "$HOME/well"']
+    probe = {"exec": {"command": command}, "periodSeconds": 1, "failureThreshold": 1}
+    created = api.create(PODS, process_pod("exec", SLEEP, container={"readinessProbe": probe}))
+    eventually(lambda: container_of(api, "exec").get("state", {}).get("running"), "running")
+    well = kubelet.directory / "pods" / created["metadata"]["uid"] / "dir" / "well"
+    assert not is_ready(api, "exec")
+    well.touch()
+    eventually(lambda: is_ready(api, "exec"), "ready")
+    well.unlink()
+    eventually(lambda: not is_ready(api, "exec"), "unready")
+
+
+def test_a_startup_probe_that_never_succeeds_restarts(api: Api) -> None:
+    probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
+    api.create(PODS, process_pod("slow", SLEEP, container={"startupProbe": probe}))
+    eventually(lambda: container_of(api, "slow").get("restartCount") == 1, "restarted")
+    eventually(lambda: {"Unhealthy", "Killing"} <= reasons(api, "slow"), "events")
 
 
 def test_environment_and_volumes(api: Api, kubelet: Kubelet) -> None:
