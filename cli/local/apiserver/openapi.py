@@ -16,8 +16,9 @@ _KEPT = (
     "x-kubernetes-map-type", "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy",
     "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string",
 )  # fmt: skip
-_BODIES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
-           "application/apply-patch+yaml")  # fmt: skip
+_PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+# Of built-in kinds alone: kubectl apply sends the patch that it finds listed, and custom resources refuse this one.
+_STRATEGIC = "application/strategic-merge-patch+json"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -91,7 +92,7 @@ def _paths(rtype: ResourceType, ref: Json) -> Json:
         f"{collection}/{{name}}": {
             "get": _operation(rtype, ref, "get", ()),
             "put": _operation(rtype, ref, "put", ("application/json",)),
-            "patch": _operation(rtype, ref, "patch", _BODIES),
+            "patch": _operation(rtype, ref, "patch", _PATCHES if rtype.custom else (*_PATCHES, _STRATEGIC)),
             "delete": _operation(rtype, ref, "delete", ()),
         },
     }
