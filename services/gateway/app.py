@@ -32,7 +32,7 @@ class Gateway(FastAPI):
     """FastAPI with the call path in front of it: an endpoint would cost six times as much a call (design, 5)."""
 
     def __init__(self, trust: Trust, invoker: Invoker, metrics: CallMetrics, **options: Any) -> None:
-        super().__init__(docs_url=None, redoc_url=None, swagger_ui_oauth2_redirect_url=None, **options)
+        super().__init__(docs_url=None, redoc_url=None, redirect_slashes=False, **options)
         self._trust = trust
         self._invoker = invoker
         self._metrics = metrics
