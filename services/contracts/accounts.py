@@ -74,8 +74,8 @@ def render(
     ``passwords`` has one for each of SERVICES and one ``caller-<tenant>`` for each tenant; ``tenants`` maps the name of
     an account to its namespaces, ``["*"]`` meaning all. ``sync_always``: JetStream syncs to disk before it
     acknowledges, which a single server needs so that nothing acknowledged is lost with the machine.
-    ``monitor`` is the address of the health endpoint, none when it is empty. In a cluster each server takes its name from
-    the environment variable ``POD_NAME``.
+    ``monitor`` is the address of the health endpoint, none when it is empty. In a cluster each server takes its name
+    from the environment variable ``POD_NAME``.
     """
     accounts = {"PLATFORM": _platform(passwords)}
     accounts.update(
