@@ -151,13 +151,20 @@ class Connection(HttpToolsProtocol):
 
         Closing at once would reset the connection under a client that is still sending, and take the answer with it.
         """
+        self._refused, self._owed_since, self._received = True, self.loop.time(), 0
+        arriving = not self._in_head and not self._idle()
+        if arriving and (self.pipeline or self.cycle.response_started):
+            self.transport.close()  # this answer would stand in the middle of another
+            return
+        if not arriving and not self._idle():
+            self._owed_since, self.cycle.keep_alive = inf, False  # the request before it is answered first, and alone
+            return
         body = error.body()
         fields = error_fields(error) | {"content-length": str(len(body)), "connection": "close"}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self.transport.write(STATUS_LINE[error.status] + head.encode() + b"\r\n" + body)
         self.transport.write_eof()
-        self._refused, self._owed_since, self._received = True, self.loop.time(), 0
-        if self.cycle is not None and not self.cycle.response_complete:
+        if arriving:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 

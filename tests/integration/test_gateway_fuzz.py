@@ -41,6 +41,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, R
     directory = tmp_path_factory.mktemp("gateway")
     with running_bus(directory) as bus, running_routers(bus) as routers, running_gateway(directory, bus) as gateway:
         yield gateway, routers
+        assert "traceback" not in gateway.log.read_text()
 
 
 def exchange(gateway: Gateway, data: bytes) -> bytes:

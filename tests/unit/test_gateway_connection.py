@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import uvicorn
 import uvloop
 
@@ -160,6 +161,28 @@ def test_a_refused_client_that_does_not_leave_is_dropped() -> None:
         assert not server.connection.transport.is_closing()
         server.sweep(PATIENCE + 1)
         assert server.connection.transport.is_closing()
+
+    run(test)
+
+
+@pytest.mark.parametrize("rest", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nx: " + b"y" * 2 * MAX_HEAD])
+def test_nonsense_behind_a_request_does_not_disturb_its_answer(rest: bytes) -> None:
+    async def test(server: Server) -> None:
+        client = await server.client()
+        client[1].write(HEAD + b"Content-Length: 2\r\n\r\n{}" + rest)
+        received = await closed(client)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert received.partition(b"\r\n\r\n")[2].startswith(b"{}")  # then perhaps the refusal of what followed
+
+    run(test)
+
+
+def test_a_body_that_breaks_off_in_nonsense_is_refused() -> None:
+    async def test(server: Server) -> None:
+        client = await server.client()
+        await server.arrived(client[1], HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        client[1].write(b"not a length\r\n")
+        assert code_of(await closed(client)) == "bad_request"
 
     run(test)
 
