@@ -14,9 +14,22 @@ ACCEPTED: list[Accepted] = [
         what="(create|update) with spec of a wrong type",
         where="fields",
     ),
+    Accepted(
+        "A refused Scale of a ReplicaSet is named after the ReplicaSet",
+        "The same code, reason and field; `details` name the object that would have been scaled, as for a custom "
+        "resource, where the real server names the Scale.",
+        kind="ReplicaSet",
+        what="(patch|set) the scale",
+        where=r"details\.(group|kind)",
+    ),
 ]
 
-KUBECTL: dict[str, str] = {}  # commands of test_cluster_kubectl.py that print something else, and why
+KUBECTL = {  # commands of test_cluster_kubectl.py that print something else, and why
+    "apply -f function-misspelt.yaml": "both refuse it; the real server quotes the whole object before it names the "
+    "unknown field.",
+    "diff -f function-changed.yaml": "after `apply --server-side` the real server has renewed the annotation in which "
+    "`kubectl apply` keeps its last configuration; ours leaves it as it was.",
+}
 
 
 def accepted_by(difference: Difference) -> Accepted | None:
