@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 20.0
 
 
-# Module `testgate` of every function here: its callers wait until the test opens the gate, so none has to guess how long.
+# Module `testgate` of every function here: its callers wait until the test opens the gate, so none guesses how long.
 GATE = """
 import asyncio, os, time
 def is_open():
