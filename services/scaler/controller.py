@@ -12,17 +12,20 @@ from services.common.watch import Change
 from services.contracts.messages import LoadReport
 from services.contracts.resources import Function, FunctionSpec
 from services.scaler import metrics
-from services.scaler.actions import Action, DeleteReplicaSet
+from services.scaler.actions import Action, DeleteReplicaSet, PatchStatus
 from services.scaler.decide import Rules, Running, decide, rules_of
-from services.scaler.failures import Failure
+from services.scaler.failures import PASSING, Failure
 from services.scaler.intake import Intake
 from services.scaler.memory import Memory
 from services.scaler.objects import ReplicaSet
 from services.scaler.reconcile import Situation, reconcile, replicas_of, serving_revision
+from services.scaler.status import may_wait
 from services.scaler.template import InvalidSpec, Platform, Revision, revision_of
 from services.scaler.view import View
 from services.scaler.windows import Observation, Reports
 
+STATUS_DELAY = 0.2
+"""Seconds that a status may lag behind in numbers and reasons; longer than a start on one machine takes."""
 T = TypeVar("T")
 Act = Callable[[str, list[Action]], None]
 
@@ -140,7 +143,7 @@ class Controller:
         decision = decide(rules, load, _running(memory, situation, serving, now), memory.panic_until, now)
         memory.panic_until = decision.panic_until
         drained = memory.traffic(function.status.revision, now) >= self._drain_seconds
-        actions = reconcile(situation, serving, decision, drained)
+        actions = self._defer(key, memory, function, reconcile(situation, serving, decision, drained), now)
         wanted = situation.replicas(serving)
         if self._may_act():
             wanted = replicas_of(situation, serving, decision)
@@ -148,6 +151,17 @@ class Controller:
         # before a patch to zero is sent, so that a call that comes in while it is under way counts as demand
         (self.intake.awake if wanted else self.intake.asleep)(key)
         return actions
+
+    def _defer(self, key: str, memory: Memory, function: Function, actions: list[Action], now: float) -> list[Action]:
+        """Keeps back a status that may wait: written at once it would delay the very start that it tells of."""
+        last = actions[-1] if actions else None
+        if not isinstance(last, PatchStatus) or not may_wait(function.status, last.status):
+            memory.status_since = None
+            return actions
+        if memory.status_since is None:
+            memory.status_since = now
+            asyncio.get_running_loop().call_later(STATUS_DELAY, self.look_again, key)
+        return actions[:-1] if now - memory.status_since < STATUS_DELAY else actions
 
     def _wish(self, key: str, function: Function) -> tuple[Revision | Failure, Rules]:
         """What the spec asks for; worked out once for each generation."""
@@ -175,8 +189,8 @@ class Controller:
 
 def _running(memory: Memory, situation: Situation, serving: str, now: float) -> Running:
     """What runs, taking the last decision for what is asked for: a number that anybody else set is no base to go on."""
-    ready = situation.ready(serving)
-    known = ready > 0 or situation.failure(serving) is not None
+    ready, failure = situation.ready(serving), situation.failure(serving)
+    known = ready > 0 or (failure is not None and failure.reason not in PASSING)
     wanted = memory.wanted
     replicas = wanted[1] if wanted is not None and wanted[0] == serving else situation.replicas(serving)
     return Running(replicas, ready, memory.settle(serving, known, now))

@@ -8,6 +8,8 @@ from services.scaler.objects import ContainerStatus, Pod, ReplicaSet, Terminated
 
 ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Waiting reasons of a container that is on its way."""
+PASSING = frozenset({"Unschedulable"})
+"""Reasons that end by themselves when the cluster gets room: such a start has not failed, its Pods go on waiting."""
 DEAF_AFTER = 30.0
 """Seconds that a running container may take to answer its readiness probe before that is called a failure."""
 MAX_WORDS = 1024

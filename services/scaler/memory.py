@@ -16,6 +16,8 @@ class Memory:
         self.panic_until = NO_PANIC
         self.wanted: tuple[str, int] | None = None
         """Revision and replicas of the last decision, by which a change made by anybody else is noticed."""
+        self.status_since: float | None = None
+        """Since when the status has been out of date in what may wait; None while it is not."""
         self._settled: tuple[str, float] | None = None
         self._traffic: tuple[str, float] = ("", now)
 

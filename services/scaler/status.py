@@ -57,6 +57,16 @@ def build_status(function: Function, findings: Findings, now: float) -> Function
     )
 
 
+def may_wait(before: FunctionStatus, after: FunctionStatus) -> bool:
+    """Whether a change tells only of numbers and reasons: nobody waits for those, and soon they change again."""
+
+    def weighty(status: FunctionStatus) -> tuple[object, ...]:
+        found = tuple((condition.type, condition.status) for condition in status.conditions)
+        return status.observed_generation, status.revision, found
+
+    return weighty(before) == weighty(after)
+
+
 class _Word(NamedTuple):
     status: Literal["True", "False", "Unknown"]
     reason: str

@@ -122,12 +122,11 @@ def test_a_missing_archive_shows(stack: Stack) -> None:
     assert DIGEST[:12] in stack.condition("packed")["message"]
 
 
-def test_a_spec_that_only_the_rules_refuse_is_explained(stack: Stack) -> None:
-    """An API server that runs no CEL lets it in."""
-    stack.deploy("twofold", image="a/b", source={"inline": {"main.py": "x"}})
-    eventually(lambda: reason(stack, "twofold") == ("False", "InvalidSpec"), "the reason shows")
-    assert "exactly one of source and image" in stack.condition("twofold")["message"]
-    assert not stack.replica_sets("twofold")
+def test_a_spec_that_no_schema_can_refuse_is_explained(stack: Stack) -> None:
+    stack.deploy("astray", source={"inline": {"../main.py": "x"}})
+    eventually(lambda: reason(stack, "astray") == ("False", "InvalidSpec"), "the reason shows")
+    assert "'../main.py' is not a relative path" in stack.condition("astray")["message"]
+    assert not stack.replica_sets("astray")
 
 
 def test_replicas_that_somebody_else_set_are_put_right(stack: Stack) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scaler.actions import CreateReplicaSet, DeleteReplicaSet, PatchStatus, ScaleReplicaSet
 from services.scaler.objects import ReplicaSetStatus, StatusCondition
+from services.scaler.status import may_wait
 from tests.support.world import CRASHED, READY, STARTING, World, make_function, make_pod
 
 NEW = {"inline": {"main.py": "x = 2"}}
@@ -291,3 +293,16 @@ def test_the_plan_is_pure(replicas: int) -> None:
     world = deployed(2)
     world.deploy(source=NEW)
     assert world.plan(replicas) == world.plan(replicas)
+
+
+def test_only_numbers_and_reasons_may_wait() -> None:
+    world = deployed(1)
+    ready = world.function.status
+    world.settle(0)
+    asleep = world.function.status
+    assert may_wait(ready, asleep)
+    assert not may_wait(ready, msgspec.structs.replace(ready, revision="another"))
+    assert not may_wait(ready, msgspec.structs.replace(ready, observed_generation=2))
+    world.outcomes[world.deploy(source=NEW)] = CRASHED
+    world.settle(1)
+    assert not may_wait(asleep, world.function.status)
