@@ -20,7 +20,11 @@ COUNTING = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 with open("starts", "a") as file: print(os.getpid(), file=file)
-while not os.path.exists("stop"): time.sleep(0.02)
+while not os.path.exists("stop"):
+    time.sleep(0.02)
+    if os.path.exists("helper"):
+        os.unlink("helper")
+        if os.fork() == 0: time.sleep(600)
 code = int(open("stop").read())
 os.unlink("stop")
 sys.exit(code)
@@ -97,6 +101,8 @@ def test_a_killed_kubelet_leaves_its_pods_and_the_next_adopts_them(api: Api, kub
 
 def test_what_ended_or_was_deleted_while_no_kubelet_ran(api: Api, kubelet: Kubelet) -> None:
     ended, deleted = start_counting_pod(api, kubelet), start_counting_pod(api, kubelet, "deleted")
+    (ended / "helper").touch()
+    eventually(lambda: len(processes_of(kubelet.directory)) == 3, "its helper")
     kubelet.kill()
     os.kill(starts(ended)[0], signal.SIGKILL)
     api.delete(f"{PODS}/deleted", gracePeriodSeconds=0)

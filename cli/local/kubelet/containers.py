@@ -66,7 +66,7 @@ class ContainerRun:
         self._worker.host.logs.remove(self._worker.paths.log(self.spec.name, self.record.restarts - 2))
         self._watch(process)
 
-    def adopt(self, same_boot: bool) -> None:
+    async def adopt(self, same_boot: bool) -> None:
         """Take over the process of an earlier kubelet, or record that it has ended meanwhile."""
         record = self.record
         if not record.running:
@@ -78,7 +78,9 @@ class ContainerRun:
             paths = self._worker.paths
             self._environment = base_environment(paths.home, paths.temporary) | {"HOST": self._worker.record.ip}
             self._watch(Process(record.pid))
-        elif record.starting:
+            return
+        await self.sweep()  # what the ended process has left
+        if record.starting:
             record.starting, record.runs = False, record.runs - 1  # it was never made
             record.exit, record.last_exit = record.last_exit, None
         else:

@@ -171,7 +171,7 @@ class PodWorker:
             self.record.finished = False
         same_boot = self.record.boot_id == procfs.boot_id()
         for run in self.runs.values():
-            run.adopt(same_boot)
+            await run.adopt(same_boot)
         self.record.boot_id = procfs.boot_id()
         if self.record.ip:
             self.host.addresses.add(self.record.ip)
@@ -236,8 +236,6 @@ class PodWorker:
 
     async def _finish(self) -> bool:
         """Report the end; remove what is deleted. True when the worker is done."""
-        for run in self.runs.values():
-            await run.sweep()
         self.record.finished = True
         self.save()
         if self.record.stop_reason == lifecycle.NODE_SHUTDOWN:
