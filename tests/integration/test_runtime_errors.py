@@ -167,6 +167,22 @@ def test_a_process_that_ends_is_replaced() -> None:
         assert running.stop() == 0
 
 
+def test_processes_that_die_young_one_after_another_are_started_more_slowly() -> None:
+    main = """
+        import os
+        def handle(event):
+            return os._exit(1) if event == "die" else event
+    """
+    with pod(main) as running:
+        deaths = 0
+        while "as did those before; a new one is started in 0.5 s" not in running.log:
+            with pytest.raises(ConnectionError):
+                running.call("die")
+            deaths += 1
+        assert deaths >= 6
+        assert running.call("live").body == b"live"  # it was only late
+
+
 def test_sys_exit_in_a_task_of_the_authors_own_ends_that_task_alone() -> None:
     main = """
         import asyncio, os, sys
