@@ -180,7 +180,8 @@ def _validate(obj: Json, old: Json | None) -> list[FieldError]:
         if not given.get(field):
             found.append(fielderrors.required(f"spec.names.{field}"))
         else:
-            problems = names.label_problems(given[field].lower())
+            name = given[field].lower() if field.lower().endswith("kind") else given[field]
+            problems = names.service_problems(name)
             found += [fielderrors.invalid_value(f"spec.names.{field}", given[field], problem) for problem in problems]
     found += _version_errors(spec.get("versions", []))
     if old is not None:

@@ -29,7 +29,7 @@ from cli.local.apiserver.writes import Writer
 log = logging.getLogger(__name__)
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-SHUTDOWN_SECONDS = 1  # watches end at once; this bounds a client that does not read its last bytes
+SHUTDOWN_SECONDS = 0.5  # watches end at once; this bounds a client that does not read its last bytes
 CHECKPOINT_SECONDS = 5.0
 _KEEP_ALIVE_SECONDS = 300  # longer than clients keep idle connections (Go: 90 s), so that a request never meets a close
 
@@ -124,7 +124,7 @@ async def serve(platform: Platform, config: Config) -> None:
             ssl_certfile=str(config.tls_cert),
             ssl_keyfile=str(config.tls_key),
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,  # type: ignore[arg-type]  # it only goes to asyncio.wait_for
         ),
         platform,
     )
