@@ -21,6 +21,7 @@ import signal
 import socket
 import stat
 import sys
+import time
 from typing import NoReturn
 
 import msgspec
@@ -32,6 +33,8 @@ PRELOADED = (archive, pod)
 
 _LONGEST_REQUEST = 1024 * 1024
 _OWNER_PATIENCE = 10.0
+# Seconds in which an owner has to connect: one killed while its forkserver was starting would leave it for ever.
+OWNERLESS_SECONDS = 60.0
 
 
 class StartRequest(msgspec.Struct):
@@ -85,8 +88,9 @@ class ForkServer:
         """Until the owner has gone. Raises Child in every forked child."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
-        while True:
-            for descriptor, _ in self.poll.poll():
+        deadline = time.monotonic() + OWNERLESS_SECONDS
+        while self.owner is not None or time.monotonic() < deadline:
+            for descriptor, _ in self.poll.poll(None if self.owner else OWNERLESS_SECONDS * 1000):
                 if descriptor == self.wake_read:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self.wake_read, 4096)
