@@ -28,8 +28,7 @@ test: $(VENV)/.installed-dev
 # Against real Kubernetes: the first run compiles it, which takes minutes; later runs find it in ~/.cache/faas-cluster.
 test-cluster: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/cluster
-	FAAS_TEST_PLATFORM=level1 $(BIN)/python -m pytest tests/e2e --ignore=tests/e2e/test_docs.py
-	FAAS_TEST_PLATFORM=level1 $(BIN)/python -m pytest tests/e2e tests/faults
+	FAAS_TEST_PLATFORM=level1 $(BIN)/python -m pytest tests/e2e tests/faults --ignore=tests/e2e/test_docs.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
