@@ -141,9 +141,5 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
     return StatusError(415, "UnsupportedMediaType", message)
 
 
-def unavailable(message: str) -> StatusError:
-    return StatusError(503, "ServiceUnavailable", message, headers=(("retry-after", "1"),))
-
-
 def internal(message: str) -> StatusError:
     return StatusError(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})

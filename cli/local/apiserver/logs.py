@@ -75,7 +75,7 @@ class LogProxy:
         addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses", []))}
         host = addresses.get("InternalIP") or addresses.get("Hostname")
         if not host or not port:
-            raise errors.unavailable(f"node {node_name} has not told the address of its kubelet yet")
+            raise _unreachable(f"node {node_name} has not told the address of its kubelet yet")
         return host, port
 
     async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -83,16 +83,21 @@ class LogProxy:
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await asyncio.open_connection(host, port, ssl=self._tls(), limit=_CHUNK)
         except (OSError, TimeoutError) as error:
-            raise errors.unavailable(f"the kubelet at {host}:{port} does not answer: {error or 'timed out'}") from None
+            raise _unreachable(f"the kubelet at {host}:{port} does not answer: {error or 'timed out'}") from None
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:
             config = self._config
             if config.kubelet_ca is None or config.kubelet_client_cert is None:
-                raise errors.unavailable("this API server was started without --kubelet-ca: it cannot fetch logs")
+                raise _unreachable("this API server was started without --kubelet-ca: it cannot fetch logs")
             self._context = ssl.create_default_context(cafile=str(config.kubelet_ca))
             self._context.load_cert_chain(config.kubelet_client_cert, config.kubelet_client_key)
         return self._context
+
+
+def _unreachable(why: str) -> errors.StatusError:
+    # 500 as from the real one, not 503: kubectl would try that again ten times before it tells.
+    return errors.StatusError(500, "InternalError", why)
 
 
 def _container(pod: Json, wanted: str) -> str:
@@ -145,9 +150,9 @@ async def _relay(request: Request, reader: asyncio.StreamReader) -> None:
             while not answer.started and await _feed(answer, reader):
                 pass
     except (OSError, TimeoutError, httptools.HttpParserError) as error:
-        raise errors.unavailable(f"the kubelet did not answer properly: {error or 'timed out'}") from None
+        raise _unreachable(f"the kubelet did not answer properly: {error or 'timed out'}") from None
     if not answer.started:
-        raise errors.unavailable("the kubelet closed the connection without an answer")
+        raise _unreachable("the kubelet closed the connection without an answer")
     if answer.parser.get_status_code() != 200:
         await _refuse(answer, reader)
     headers = [(b"content-type", answer.content_type), (b"cache-control", b"no-cache, private")]
