@@ -77,16 +77,20 @@ def _write_inline(files: dict[str, str], code: Path) -> Path:
     if code.is_dir():  # written by the worker before this one
         return code
     sys.dont_write_bytecode = True  # compiled once a start: writing it down costs more than it saves
+    staging = code.with_name(f"code-{os.getpid()}")  # a worker killed half way must not leave half of the files
+    staging.mkdir()
     for name, text in files.items():
-        path = code / name
-        if not name or name.startswith("/") or "\0" in name or ".." in Path(name).parts:
+        folder, _, file_name = name.rpartition("/")
+        if not file_name or "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
             raise StartupError(f"FAAS_SOURCE_INLINE: {name!r} is no path inside the function's folder")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            if folder:
+                os.makedirs(staging / folder, exist_ok=True)
+            with open(f"{staging}/{name}", "xb") as file:
+                file.write(text.encode())
         except (OSError, UnicodeEncodeError) as error:
             raise StartupError(f"FAAS_SOURCE_INLINE: cannot write {name!r}: {error}") from None
-    code.mkdir(parents=True, exist_ok=True)
+    staging.rename(code)
     return code
 
 
