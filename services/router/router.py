@@ -169,10 +169,10 @@ class Router:
 
     def _tick(self) -> None:
         """Ends what is due, as long as there are calls."""
-        self.forwarder.tick()
         self._ticking = len(self.forwarder.deadlines) > 0
-        if self._ticking:
+        if self._ticking:  # set up first: whatever happens below, deadlines go on being watched
             self.later(self.forwarder.deadlines.width, self._tick)
+        self.forwarder.tick()
 
     async def show_life(self) -> None:
         """Tells gateways each second which of their calls are held here; until cancelled."""

@@ -140,11 +140,15 @@ async def main(settings: RouterSettings, stop: asyncio.Event) -> None:
 
 
 async def close(connection: Client) -> None:
-    """Closes the connection to the bus after all that was published has gone out, when it is there at all."""
+    """Closes the connection to the bus after all that was published has gone out, when it is there at all.
+
+    A lost connection is left to the end of the process: nats-py's ``close`` writes what is pending to the dead socket.
+    """
     try:
         async with asyncio.timeout(LEAVE_TIMEOUT):
             if connection.is_connected:
                 await connection.flush()
-            await connection.close()
+                await connection.close()
+                return
     except (errors.Error, TimeoutError) as error:
         log.warning("the last messages may not have been sent: %s", error or type(error).__name__)

@@ -293,6 +293,36 @@ def test_the_drain_is_bounded(stage: Stage) -> None:
     play(scene)
 
 
+def test_it_ends_in_order_when_everything_else_is_gone(stage: Stage) -> None:
+    async def scene() -> None:
+        stage.start_api()
+        with stage.router() as router:
+            await until(router.ready)
+            stage.bus.kill()
+            stage.server.stop(kill=True)
+            await until(lambda: not router.ready())
+            router.terminate()
+            assert await router.ended(10.0) == 0
+        with stage.router("late") as router:
+            await until(lambda: router.url)
+            router.terminate()
+            assert await router.ended(10.0) == 0, "it never had a connection"
+
+    play(scene)
+
+
+def test_settings_that_cannot_be_used_are_named(stage: Stage) -> None:
+    async def scene() -> None:
+        with stage.router(queue_calls="0", idle_timeout="soon") as router:
+            assert await router.ended() == 2
+            said = router.log.read_text()
+            assert "FAAS_QUEUE_CALLS='0'" in said
+            assert "FAAS_IDLE_TIMEOUT='soon'" in said
+            assert "Traceback" not in said
+
+    play(scene)
+
+
 def test_a_rolling_restart_of_two_routers_loses_no_call(stage: Stage) -> None:
     async def scene() -> None:
         stage.start_api()
