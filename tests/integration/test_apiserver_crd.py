@@ -58,7 +58,7 @@ DEFINITION: dict[str, Any] = {
                     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
                 ],
             },
-            {"name": "v2", "served": True, "storage": False, "schema": {"openAPIV3Schema": SCHEMA}},
+            {"name": "v1beta1", "served": True, "storage": False, "schema": {"openAPIV3Schema": SCHEMA}},
         ],
     },
 }
@@ -148,10 +148,10 @@ def test_updates_need_a_version_and_patches_do_not(api: ApiClient) -> None:
 
 def test_other_versions_show_the_same_objects(api: ApiClient) -> None:
     api.create(WIDGETS, widget("both", size=5))
-    second = api.get("/apis/test.dev/v2/namespaces/default/widgets/both").obj
-    assert (second["apiVersion"], second["spec"]["size"]) == ("test.dev/v2", 5)
-    with api.watch("/apis/test.dev/v2/widgets", fieldSelector="metadata.name=both") as events:
-        assert next(events)["object"]["apiVersion"] == "test.dev/v2"
+    second = api.get("/apis/test.dev/v1beta1/namespaces/default/widgets/both").obj
+    assert (second["apiVersion"], second["spec"]["size"]) == ("test.dev/v1beta1", 5)
+    with api.watch("/apis/test.dev/v1beta1/widgets", fieldSelector="metadata.name=both") as events:
+        assert next(events)["object"]["apiVersion"] == "test.dev/v1beta1"
 
 
 def test_columns(api: ApiClient) -> None:
