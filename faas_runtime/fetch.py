@@ -36,7 +36,7 @@ def fetch(archive: Archive, target: Path) -> None:
             return
         except _TryAgainError as error:
             if time.monotonic() + pause > give_up:
-                raise _failed(archive, f"{error} (tried for {FETCH_PATIENCE:.0f} s)") from None
+                raise _failed(archive, f"{error} (tried for {FETCH_PATIENCE:g} s)") from None
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
