@@ -55,6 +55,7 @@ async def connect(settings: Common, name: str) -> Client:
         user=settings.nats_user or None,
         password=read_secret(settings.nats_password_file) or None,
         inbox_prefix=f"_INBOX.{settings.nats_user or name}",
+        skip_subject_validation=True,  # subjects are made of checked names only (contracts.subjects)
         allow_reconnect=True,
         max_reconnect_attempts=-1,
         reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # it is slept, any number of seconds will do

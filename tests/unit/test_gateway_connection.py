@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from services.gateway.connection import MAX_HEAD, PATIENCE, SLOWEST, STALLED, Connection, Connections
+from services.gateway.connection import IDLE, MAX_HEAD, PATIENCE, SLOWEST, STALLED, Connection, Connections
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HEAD = b"POST /a/b HTTP/1.1\r\nHost: x\r\n"
@@ -187,14 +187,16 @@ def test_a_body_that_breaks_off_in_nonsense_is_refused() -> None:
     run(test)
 
 
-def test_an_idle_connection_is_left_to_its_own_timer() -> None:
+def test_an_idle_connection_is_kept_for_a_while() -> None:
     async def test(server: Server) -> None:
         reader, writer = await server.client()
         for _ in range(2):
             writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
             assert (await reader.readuntil(b"{}")).startswith(b"HTTP/1.1 200 ")
-            server.sweep(PATIENCE + 50)
+            server.sweep(IDLE - 1)
             assert not server.connection.transport.is_closing()
+        server.sweep(IDLE + 1)
+        assert await closed((reader, writer)) == b""
 
     run(test)
 
@@ -204,9 +206,8 @@ def test_empty_lines_do_not_keep_a_connection() -> None:
         reader, writer = await server.client()
         writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
         await reader.readuntil(b"{}")
-        writer.write(b"\r\n")
-        await until(lambda: server.connection.timeout_keep_alive_task is None)
-        server.sweep(PATIENCE + 1)
+        await server.arrived(writer, b"\r\n")
+        server.sweep(IDLE + 1)
         assert await closed((reader, writer)) == b""
 
     run(test)
