@@ -38,7 +38,7 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     add("--kubelet-ca", type=Path, metavar="FILE", help="who signs kubelets' certificates; for logs")
     add("--kubelet-client-cert", type=Path, metavar="FILE", help="certificate shown to kubelets; for logs")
     add("--kubelet-client-key", type=Path, metavar="FILE", help="its private key; for logs")
-    add("--history", type=int, default=8192, metavar="N", help="events kept per resource for watches (%(default)s)")
+    add("--history", type=int, default=2048, metavar="N", help="events kept per resource for watches (%(default)s)")
     given = vars(parser.parse_args(arguments))
     if not 0 < given["port"] < 65536:
         parser.error(f"--port {given['port']}: must be between 1 and 65535")

@@ -6,6 +6,7 @@ from cli.local.apiserver import fielderrors, names
 from cli.local.apiserver.fielderrors import FieldError
 from cli.local.apiserver.metadata import timestamp
 from cli.local.apiserver.registry import Column, Registry, ResourceType, Scale
+from cli.local.apiserver.rules import unknown_rules
 from cli.local.apiserver.schema import ANY, Schema, compile_schema
 from cli.local.apiserver.strategies import Strategy
 
@@ -19,6 +20,12 @@ _NAME = Column("Name", "string", "name", "Name must be unique within a namespace
 def resource_types(definition: Json) -> list[ResourceType]:
     """The resource types of a definition, one for each version that is served. Raises ValueError for a bad pattern."""
     return [_resource_type(definition, version) for version in definition["spec"]["versions"] if version.get("served")]
+
+
+def unchecked_rules(definition: Json) -> list[str]:
+    """The validation rules of a definition that are not understood, and so not checked."""
+    found = [rule for rtype in resource_types(definition) for rule in unknown_rules(rtype.schema)]
+    return list(dict.fromkeys(found))
 
 
 def _resource_type(definition: Json, version: Json) -> ResourceType:

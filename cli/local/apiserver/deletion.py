@@ -69,6 +69,16 @@ class Deleter:
             self._finish("customresourcedefinitions.apiextensions.k8s.io", ("", rtype.key))
         return last
 
+    def expire_events(self, before: float) -> None:
+        """Remove the Events that were last written before a Unix time: nobody else deletes them."""
+        limit = timestamp(before)
+        rtype = self._registry.by_key("events")[0]
+        for stored in self._store.select("events"):
+            times = (stored.obj["metadata"].get("creationTimestamp"), stored.obj.get("lastTimestamp"))
+            # RFC 3339 in UTC: the order of the text is the order of time.
+            if max(time or "" for time in times) < limit:
+                self.remove(rtype, stored)
+
     def resume(self) -> None:
         """Go on with what a killed server had begun."""
         for key in ("namespaces", "customresourcedefinitions.apiextensions.k8s.io"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from cli.local.apiserver import errors, protobuf, table
+from cli.local.apiserver import crds, errors, protobuf, table
 from cli.local.apiserver.address import Address
 from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.fielderrors import required
@@ -200,6 +200,8 @@ class Handlers:
         options: WriteOptions | None = None,
     ) -> Response:
         warnings = [*(options.warnings if options else ()), *([rtype.deprecation] if rtype.deprecation else ())]
+        if options is not None and rtype.key == crds.KEY:
+            warnings += crds.unchecked_rules(stored.obj)
         headers = warning_headers(warnings)
         form = table.negotiate(request.header(b"accept"), request.query.get("includeObject", ""))
         if form.kind == "Table":

@@ -24,7 +24,7 @@ class Event(msgspec.Struct, eq=False):
 class History:
     """Bounded event history and subscribers of every resource."""
 
-    def __init__(self, limit: int = 8192) -> None:
+    def __init__(self, limit: int = 2048) -> None:
         """`limit`: events kept per resource; a watcher that falls further behind starts over."""
         self._limit = limit
         self._started_at = 0

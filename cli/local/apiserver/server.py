@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator
 from types import FrameType
 from typing import Any
@@ -22,7 +23,6 @@ from cli.local.apiserver.kinds import make_strategies
 from cli.local.apiserver.logs import LogProxy
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.registry import ResourceType
-from cli.local.apiserver.rules import unknown_rules
 from cli.local.apiserver.store import Store, Stored
 from cli.local.apiserver.writes import Writer
 
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 SHUTDOWN_SECONDS = 0.5  # watches end at once; this bounds a client that does not read its last bytes
-CHECKPOINT_SECONDS = 5.0
+HOUSEKEEPING_SECONDS = 5.0
+EVENT_SECONDS = 3600.0  # how long a real API server keeps Events
 _KEEP_ALIVE_SECONDS = 300  # longer than clients keep idle connections (Go: 90 s), so that a request never meets a close
 
 
@@ -75,9 +76,8 @@ class Platform:
     def _serve(self, definition: Stored) -> None:
         conditions = definition.obj.get("status", {}).get("conditions", [])
         if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
-            types = crds.resource_types(definition.obj)
-            self.registry.set_custom(definition.name, types)
-            for rule in {rule for rtype in types for rule in unknown_rules(rtype.schema)}:
+            self.registry.set_custom(definition.name, crds.resource_types(definition.obj))
+            for rule in crds.unchecked_rules(definition.obj):
                 log.warning("%s: %s", definition.name, rule)
 
 
@@ -128,18 +128,20 @@ async def serve(platform: Platform, config: Config) -> None:
         ),
         platform,
     )
-    async with _checkpoints(platform.store):
+    async with _housekeeping(platform):
         await server.serve()
 
 
 @contextlib.asynccontextmanager
-async def _checkpoints(store: Store) -> AsyncIterator[None]:
-    """Checkpoint the database every few seconds, in a thread, while there is something to move."""
+async def _housekeeping(platform: Platform) -> AsyncIterator[None]:
+    """Every few seconds: drop Events that are too old; checkpoint the database, in a thread, if it was written to."""
 
     async def run() -> None:
+        store = platform.store
         done = store.version
         while True:
-            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            platform.deleter.expire_events(time.time() - EVENT_SECONDS)
             if store.version != done:
                 done = store.version
                 await asyncio.to_thread(store.checkpoint)

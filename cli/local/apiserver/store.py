@@ -4,7 +4,7 @@ Each write is one SQLite transaction and one step of a counter, the resourceVers
 the rows themselves, and beside them for deletions. A write returns once the transaction is committed; only then do
 readers and watchers see it. Everything runs on the event loop's thread, so a read-modify-write without `await` is
 atomic. Checkpoints, the only part that waits for the disk, run on a connection and thread of their own (`checkpoint`).
-See docs/decisions/ for `synchronous`.
+See docs/decisions/apiserver-store.md.
 """
 
 import fcntl
