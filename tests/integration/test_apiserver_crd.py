@@ -221,3 +221,13 @@ def test_a_changed_schema_counts_at_once_and_deletion_takes_the_objects(api: Api
     api.patch(f"{others}/o", {"metadata": {"finalizers": None}})
     assert api.get(others).status == 404
     assert api.get(f"{DEFINITIONS}/others.test.dev").status == 404
+
+
+def test_rules_that_cannot_be_checked_are_accepted_with_a_warning(api: ApiClient) -> None:
+    obj = edited()
+    for each in obj["spec"]["versions"]:
+        each["schema"]["openAPIV3Schema"]["x-kubernetes-validations"] = [{"rule": "self.spec.ip().family() == 4"}]
+    answer = api.create(DEFINITIONS, obj)
+    assert answer.status == 201
+    assert "is not checked: the method ip is not known here" in answer.headers["warning"]
+    api.delete(f"{DEFINITIONS}/others.test.dev")

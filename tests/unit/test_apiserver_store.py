@@ -1,5 +1,6 @@
 """The store and its history: versions, durability across a reopening, bounded memory of the past."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,11 @@ import pytest
 
 from cli.local import pki
 from cli.local.apiserver import protobuf
+from cli.local.apiserver.builtin import make_registry
+from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.history import History
 from cli.local.apiserver.store import Store, StoreError
+from cli.local.apiserver.writes import Writer
 
 
 def obj(name: str, **data: str) -> Any:
@@ -133,3 +137,18 @@ def test_a_kubeconfig_and_its_keys_are_for_their_owner_alone(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kubeconfig", "server.crt", "server.key"]
     with pytest.raises(ValueError, match="at least one"):
         pki.issue_server_certificate(authority, "server", [])
+
+
+def test_events_expire(tmp_path: Path) -> None:
+    store, registry = Store(tmp_path / "db", History()), make_registry()
+    deleter = Deleter(store, registry, Writer(store, {}))
+
+    def event(name: str, created: str, **more: str) -> Any:
+        return {"metadata": {"name": name, "creationTimestamp": created}, **more}
+
+    store.create("events", ("n", "old"), event("old", "2026-01-01T00:00:00Z"))
+    store.create("events", ("n", "new"), event("new", "2026-01-03T00:00:00Z"))
+    store.create("events", ("n", "seen"), event("seen", "2026-01-01T00:00:00Z", lastTimestamp="2026-01-03T00:00:00Z"))
+    deleter.expire_events(datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC).timestamp())
+    assert [stored.name for stored in store.select("events")] == ["new", "seen"]
+    store.close()
