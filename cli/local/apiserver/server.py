@@ -29,7 +29,7 @@ from cli.local.apiserver.writes import Writer
 log = logging.getLogger(__name__)
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-SHUTDOWN_SECONDS = 0.5  # watches end at once; this bounds a client that does not read its last bytes
+SHUTDOWN_SECONDS = 0.25  # watches end at once; this bounds a client that does not read its last bytes
 HOUSEKEEPING_SECONDS = 5.0
 EVENT_SECONDS = 3600.0  # how long a real API server keeps Events
 _KEEP_ALIVE_SECONDS = 300  # longer than clients keep idle connections (Go: 90 s), so that a request never meets a close
