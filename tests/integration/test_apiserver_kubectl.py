@@ -197,7 +197,7 @@ def test_get_watch_prints_changes(setup: Setup, kubectl: Kubectl) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         kubectl("create", "configmap", "watched")
-        seen = []
+        seen: list[str] = []
         while not any(line.startswith("watched") for line in seen):
             seen.append(process.stdout.readline())
         process.terminate()
