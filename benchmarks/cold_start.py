@@ -1,6 +1,6 @@
 """Cold starts with ``Prefer: wait`` on one machine: each call finds nothing running and is answered all the same.
 
-    python -m benchmarks.cold_start [--starts 1000]
+    python -m benchmarks.cold_start [--starts 1000] [--level1]
 
 Before each call its function has gone to zero by itself; the time of the way down does not count.
 """
@@ -25,8 +25,12 @@ FUNCTIONS = 8
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", type=int, default=1000)
+    parser.add_argument("--level1", action="store_true", help="around a real Kubernetes control plane")
     options = parser.parse_args()
-    with platform.running() as (directory, status), tempfile.TemporaryDirectory() as folder:
+    with (
+        platform.running_level1() if options.level1 else platform.running() as (directory, status),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for number in range(FUNCTIONS):
             source = platform.write_function(Path(folder) / f"cold-{number}", SOURCE)
             platform.faas(directory, "deploy", str(source), "--scale-to-zero-after", "1s")

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.support.platform import CHOICE, LEVEL1, running_platform
+
 FAAS = str(Path(sys.executable).with_name("faas"))
 
 
@@ -33,6 +35,17 @@ def running() -> Iterator[tuple[str, dict[str, Any]]]:
             yield directory, json.loads(faas(directory, "status", "-o", "json")) | {"up_seconds": took}
         finally:
             faas(directory, "down")
+
+
+@contextlib.contextmanager
+def running_level1() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same around a real Kubernetes control plane, as the tests of tests/cluster run it."""
+    os.environ[CHOICE] = LEVEL1
+    with (
+        tempfile.TemporaryDirectory(prefix="faas-benchmark-") as directory,
+        running_platform(Path(directory)) as platform,
+    ):
+        yield directory, platform.status()
 
 
 def write_function(directory: Path, source: str) -> Path:

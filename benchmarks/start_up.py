@@ -1,6 +1,6 @@
 """How soon the platform is there: ``faas up`` to the first reply, and a deploy without requirements to ready.
 
-    python -m benchmarks.start_up [--rounds 5]
+python -m benchmarks.start_up [--rounds 5]
 """
 
 import argparse

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from cli.local.ports import free_port
+from tests.support.platform import CHOICE, LEVEL1
 
+pytestmark = pytest.mark.skipif(
+    os.environ.get(CHOICE) == LEVEL1, reason="the pages start the one-machine platform by themselves"
+)
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
