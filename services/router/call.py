@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from services.router.podclient import Answer, Failure, Sent
+from services.router.connection import Answer, Failure
+from services.router.podclient import Sent
 from services.router.request import Request
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class Call:
         """Its place among the deadlines."""
 
     def answered(self, answer: Answer) -> None:
-        """Part of podclient.Receiver."""
+        """Part of connection.Receiver."""
         self.owner.on_answer(self, answer)
 
     def failed(self, failure: Failure) -> None:
-        """Part of podclient.Receiver."""
+        """Part of connection.Receiver."""
         self.owner.on_failure(self, failure)

@@ -12,9 +12,9 @@ from services.contracts.subjects import parse_ref
 from services.router import coldstart, errors, reply
 from services.router.call import Call
 from services.router.config import RouterSettings
+from services.router.connection import Answer, Failure
 from services.router.deadlines import Deadlines
 from services.router.metrics import Totals
-from services.router.podclient import Answer, Failure
 from services.router.queue import FairQueue, Limits
 from services.router.table import Route, RouteTable, Target
 

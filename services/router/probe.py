@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from services.router.podclient import Answer, Failure, Sent
+from services.router.connection import Answer, Failure
+from services.router.podclient import Sent
 
 if TYPE_CHECKING:
     from services.router.table import Route, Target
@@ -28,12 +29,12 @@ class _Probe:
         self.healthy: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def answered(self, answer: Answer) -> None:
-        """Part of podclient.Receiver."""
+        """Part of connection.Receiver."""
         if not self.healthy.done():
             self.healthy.set_result(answer.status == 200)
 
     def failed(self, failure: Failure) -> None:
-        """Part of podclient.Receiver."""
+        """Part of connection.Receiver."""
         if not self.healthy.done():
             self.healthy.set_result(False)
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from services.contracts import headers
 from services.contracts.errors import Code, FaasError
-from services.router.podclient import Answer, Field
+from services.router.connection import Answer, Field
 
 _STATUS_TEXT = {number: str(number) for number in range(100, 600)}
 _PLATFORM = {

@@ -115,7 +115,7 @@ class Router:
             return
         key = route.key if route is not None else str(ref)
         call = Call(self.forwarder, message.subject, key, message.reply, asked, message.data, clock())
-        if asked.outside:
+        if asked.outside and (route is not None or not self.forwarder.synced):
             self.events.received(route.events if route is not None else EventNames(ref), call.id)
         self.forwarder.accept(call, route)
         if not self._ticking:

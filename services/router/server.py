@@ -46,12 +46,15 @@ class Server:
         self._functions = WatchCache(kube, FUNCTIONS, Function, on_change=router.on_function)
         self._pods = WatchCache(kube, PODS, Pod, label_selector=LABEL_FUNCTION, on_change=router.on_pod)
         self._subscriptions: list[Subscription] = []
+        self._draining = False
         self._tasks = tasks
         count = router.forwarder.queue.count
         REGISTRY.register(RouterCollector(router.table.routes.values, count, router.totals))
 
     def missing(self) -> str | None:
         """What the router lacks to answer calls; None when nothing."""
+        if self._draining:
+            return "shutting down"
         if not self._bus.is_connected:
             return "no connection to NATS"
         if not self._router.forwarder.synced:
@@ -90,6 +93,7 @@ class Server:
         """Leaves the queue group, lets calls end, answers what does not end in time, and says that nothing is left."""
         router, forwarder = self._router, self._router.forwarder
         log.info("draining: %d calls", len(forwarder.calls))
+        self._draining = True
         await self._leave()
         empty = asyncio.Event()
         forwarder.when_empty = empty.set

@@ -1,5 +1,6 @@
 """The route table: Functions and their Pods as the watches tell them. Pure; Pods are keyed by UID."""
 
+import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,7 +9,7 @@ import msgspec
 from services.contracts import subjects
 from services.contracts.durations import parse_duration
 from services.contracts.names import FunctionRef, is_label
-from services.contracts.resources import LABEL_FUNCTION, LABEL_REVISION, Function
+from services.contracts.resources import LABEL_FUNCTION, LABEL_REVISION, MAX_TIMEOUT, Function
 from services.router.choose import LeastLoaded
 from services.router.events import EventNames
 from services.router.load import Gauge
@@ -165,7 +166,7 @@ class RouteTable:
             return None
         route = self._route(ref)
         route.function = function
-        route.timeout = parse_duration(function.spec.timeout)
+        route.timeout = min(parse_duration(function.spec.timeout), MAX_TIMEOUT)
         route.concurrency = function.spec.concurrency
         route.idempotent = function.spec.idempotent
         route.revision = function.status.revision
@@ -190,7 +191,7 @@ class RouteTable:
         ref = FunctionRef(meta.namespace, meta.labels.get(LABEL_FUNCTION, ""))
         target = self._targets.get(meta.uid)
         lives = meta.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
-        if not (lives and pod.status.pod_ip and is_label(ref.namespace) and is_label(ref.name)):
+        if not (lives and _is_address(pod.status.pod_ip) and is_label(ref.namespace) and is_label(ref.name)):
             return self._update([*removed, *self._remove(key, meta.uid)])
         if target is not None and (target.host != pod.status.pod_ip or target.route.ref != ref):
             removed += self._remove(key, meta.uid)
@@ -240,8 +241,17 @@ class RouteTable:
         return Update(list(touched), removed)
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _port(pod: Pod) -> int:
     for container in pod.spec.containers:
         for port in container.ports:
-            return port.container_port
+            if 0 < port.container_port < 65536:
+                return port.container_port
     return DEFAULT_PORT

@@ -192,6 +192,7 @@ def test_a_call_to_a_stalled_connection_ends_at_its_deadline(play: Callable[[Sce
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", 200, ""),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", 200, ""),
         (http_answer(b"", "200 OK", "X: " + "y" * 70_000), 500, "result_too_large"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, 500, "result_too_large"),
     ],
 )
 def test_strange_answers(play: Callable[[Scene], None], answer: bytes, status: int, code: str) -> None:

@@ -13,9 +13,9 @@ from services.contracts.names import FunctionRef
 from services.router import request
 from services.router.call import Call
 from services.router.config import RouterSettings
+from services.router.connection import Answer, Failure, Receiver
 from services.router.forward import GRACE, Forwarder
 from services.router.metrics import Totals
-from services.router.podclient import Answer, Failure, Receiver
 from services.router.reply import Reply
 from services.router.table import Pod, Route, RouteTable
 from tests.support.router import function, pod

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.contracts import headers
 from services.contracts.errors import Code, FaasError
-from services.router.podclient import Answer
+from services.router.connection import Answer
 from services.router.reply import error_code, from_answer, from_error
 
 JSON = (b"Content-Type", b"application/json")

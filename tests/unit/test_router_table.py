@@ -54,15 +54,15 @@ def test_a_pod_is_callable_while_it_is_ready() -> None:
     assert choices(target.route) == set()
 
 
-@pytest.mark.parametrize("end", ["deleted", "Succeeded", "Failed", "no address", "removed"])
+@pytest.mark.parametrize("end", ["deleted", "Succeeded", "Failed", "no address", "no such address", "removed"])
 def test_a_pod_leaves_at_once(end: str) -> None:
     routes = table()
     target = only(routes.put_pod(pod(("10.0.0.1", 8080), "p", "u")))
     gone = pod(("10.0.0.1", 8080), "p", "u", deleted=end == "deleted")
     if end in ("Succeeded", "Failed"):
         gone.status.phase = end
-    elif end == "no address":
-        gone.status.pod_ip = ""
+    elif end.startswith("no "):
+        gone.status.pod_ip = "" if end == "no address" else "pod.example"
     update = routes.remove_pod(gone) if end == "removed" else routes.put_pod(gone)
     assert update.removed == [target]
     assert target.gone
