@@ -53,6 +53,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             running = [tasks.create_task(cache.run()) for cache in (*caches, leader.watch)]
             running += [
                 tasks.create_task(leader.run()),
+                tasks.create_task(controller.intake.count(settings)),
                 tasks.create_task(_listen(settings, controller)),
                 tasks.create_task(_tick(settings, controller, caches)),
             ]
@@ -82,7 +83,7 @@ def _caches(client: KubeClient, view: View, controller: Controller) -> Caches:
 async def _listen(settings: Settings, controller: Controller) -> None:
     client = await bus.connect(settings, "scaler")
     try:
-        await controller.intake.run(client)
+        await controller.intake.listen(client)
     finally:
         await client.close()
 

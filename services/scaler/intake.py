@@ -1,7 +1,7 @@
 """What comes over the bus: events of received calls, counted, and the routers' load reports.
 
 One event is one call of any Function, so this is the scaler's hot path: its payload is never decoded, and a call of a
-Function that has Pods costs one addition in a dictionary.
+Function that has Pods costs one addition in a dictionary (see ``feed``).
 """
 
 import asyncio
@@ -13,28 +13,27 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from services.common.kube import retry_pause
+from services.common.settings import Common
 from services.contracts import subjects
+from services.contracts.events import RECEIVED
 from services.contracts.messages import LoadReport
 from services.contracts.names import FunctionRef
 from services.scaler import metrics
+from services.scaler.feed import Feed
 
 log = logging.getLogger("scaler")
 _decode_report = msgspec.json.Decoder(LoadReport).decode
 
 
-def received_subject(key: str) -> str:
+def received_subject(key: str) -> bytes:
     """The subject of the ``received`` events of the Function ``namespace/name``."""
-    return subjects.event(*_split(key), "received")
-
-
-def _split(key: str) -> tuple[str, str, str]:
     namespace, _, name = key.partition("/")
-    return namespace, "function", name
+    return subjects.event(namespace, "function", name, RECEIVED).encode()
 
 
-def key_of(subject: str) -> str:
+def key_of(subject: bytes) -> str:
     """``namespace/name`` of the Function that an event subject is about."""
-    _, _, namespace, _, name, _ = subject.split(".")
+    _, _, namespace, _, name, _ = subject.decode(errors="replace").split(".")
     return str(FunctionRef(namespace, name))
 
 
@@ -44,9 +43,10 @@ class Intake:
     def __init__(self, demand: Callable[[str], None], reported: Callable[[LoadReport], None]) -> None:
         self._demand = demand
         self._reported = reported
-        self._counts: dict[str, int] = {}
+        self._counts: dict[bytes, int] = {}
         """Events since the last ``drain`` by subject; those of sleeping Functions are not in it."""
         self._client: Client | None = None
+        self._feed: Feed | None = None
 
     def awake(self, key: str) -> None:
         """From now on calls of this Function are only counted."""
@@ -66,24 +66,23 @@ class Intake:
 
     def connection(self) -> int | None:
         """A number that differs for each connection to the bus; None while there is none."""
-        if self._client is None or not self._client.is_connected:
+        feed = self._feed.connection if self._feed is not None else None
+        if feed is None or self._client is None or not self._client.is_connected:
             return None
-        return int(self._client.stats["reconnects"])
+        return feed + int(self._client.stats["reconnects"])
 
     async def publish(self, subject: str, payload: bytes) -> None:
         """Publishes an event while there is a bus; without one nobody listens either."""
         if self._client is not None and self._client.is_connected:
             await self._client.publish(subject, payload)
 
-    async def run(self, client: Client) -> None:
-        """Listens on ``client`` until cancelled."""
-        counts, demand = self._counts, self._demand
+    async def count(self, settings: Common) -> None:
+        """Counts events until cancelled."""
+        self._feed = Feed(settings, subjects.RECEIVED_ALL, self._counts, lambda subject: self._demand(key_of(subject)))
+        await self._feed.run()
 
-        async def on_received(message: Msg) -> None:
-            try:
-                counts[message.subject] += 1
-            except KeyError:
-                demand(key_of(message.subject))
+    async def listen(self, client: Client) -> None:
+        """Takes load reports from ``client`` until cancelled."""
 
         async def on_load(message: Msg) -> None:
             try:
@@ -98,7 +97,6 @@ class Intake:
         while not client.is_connected:
             attempt += 1
             await retry_pause(attempt)
-        await client.subscribe(subjects.RECEIVED_ALL, cb=on_received)
         await client.subscribe(subjects.LOAD, cb=on_load)
         self._client = client
         await asyncio.Event().wait()

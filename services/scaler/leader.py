@@ -52,7 +52,8 @@ class Leader:
             self._tell()
             self._stirred.clear()
             try:
-                await asyncio.wait_for(self._stirred.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stirred.wait()
             except TimeoutError:
                 continue
 

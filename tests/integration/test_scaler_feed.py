@@ -1,0 +1,143 @@
+"""The counting connection against a real nats-server: every event, whatever its shape, and what is between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+
+from services.common.settings import Common
+from services.contracts.subjects import RECEIVED_ALL
+from services.scaler.feed import PAUSE, Counter, Feed
+from tests.support.bus import Bus, running_bus
+
+KNOWN = b"faas.event.default.function.known.received"
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    with running_bus(tmp_path_factory.mktemp("bus")) as bus:
+        yield bus
+
+
+def settings(bus: Bus) -> Common:
+    env = bus.environment("scaler")
+    return Common(nats_url=bus.url, nats_user="scaler", nats_password_file=env["FAAS_NATS_PASSWORD_FILE"])
+
+
+class Listening:
+    """A Feed with what it has counted and found unknown."""
+
+    def __init__(self, common: Common) -> None:
+        self.counts = {KNOWN: 0}
+        self.unknown: list[bytes] = []
+        self.feed = Feed(common, RECEIVED_ALL, self.counts, self.unknown.append)
+
+    async def until(self, look: Any, seconds: float = 10.0) -> None:
+        """Waits until ``look()`` is true."""
+        async with asyncio.timeout(seconds):
+            while not look():  # noqa: ASYNC110  # a count changes without telling
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def listening(common: Common) -> AsyncIterator[Listening]:
+    found = Listening(common)
+    task = asyncio.create_task(found.feed.run())
+    try:
+        await found.until(lambda: found.feed.connection is not None)
+        yield found
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def publisher(bus: Bus) -> AsyncIterator[Any]:
+    client = await nats.connect(bus.user_url("admin"))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def test_every_event_is_counted_once_whatever_its_payload(bus: Bus) -> None:
+    """Empty ones, ones over many packets, ones that look like the protocol, ones with headers."""
+    payloads = [b"", b"x", b"\r\n", b"MSG a 1 5\r\nhello\r\n", b"PING\r\n", b"-ERR 'x'\r\n", b"y" * 300_000, b"z" * 255]
+
+    async def main() -> None:
+        async with listening(settings(bus)) as found, publisher(bus) as client:
+            for number in range(2_000):
+                await client.publish(KNOWN.decode(), payloads[number % len(payloads)])
+                if number % 100 == 0:
+                    await client.publish(KNOWN.decode(), b"body", headers={"A": "b"})
+                    await client.publish("faas.event.default.function.other.received", b"")
+                    await client.publish("faas.event.default.function.known.completed", b"")
+            await client.flush()
+            await found.until(lambda: found.counts[KNOWN] == 2_020, 30)
+            await asyncio.sleep(2 * PAUSE)
+            assert found.counts == {KNOWN: 2_020}
+            assert found.unknown == [b"faas.event.default.function.other.received"] * 20
+
+    asyncio.run(main())
+
+
+def test_a_lost_server_is_found_again_under_another_number(tmp_path: Path) -> None:
+    async def main(bus: Bus) -> None:
+        async with listening(settings(bus)) as found:
+            first = found.feed.connection
+            bus.kill()
+            await found.until(lambda: found.feed.connection is None)
+            bus.restart()
+            await found.until(lambda: found.feed.connection is not None)
+            assert found.feed.connection != first
+            async with publisher(bus) as client:
+                await client.publish(KNOWN.decode(), b"x")
+                await client.flush()
+                await found.until(lambda: found.counts[KNOWN] == 1)
+
+    with running_bus(tmp_path) as bus:
+        asyncio.run(main(bus))
+
+
+def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
+    async def main(bus: Bus) -> None:
+        async with listening(settings(bus)) as found:
+            bus.pause()
+            await found.until(lambda: found.feed.connection is None, 15)
+            bus.resume()
+            await found.until(lambda: found.feed.connection is not None)
+
+    with running_bus(tmp_path) as bus:
+        asyncio.run(main(bus))
+
+
+def test_a_wrong_password_is_told_and_tried_again(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        found = Listening(Common(nats_url=bus.url, nats_user="scaler"))
+        task = asyncio.create_task(found.feed.run())
+        await found.until(lambda: caplog.text.count("Authorization Violation") >= 2)
+        assert found.feed.connection is None
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_cut_at_any_byte_changes_nothing(cut: int) -> None:
+    async def main() -> None:
+        counts = {KNOWN: 0}
+        unknown: list[bytes] = []
+        counter = Counter(counts, unknown.append)
+        event = b"MSG " + KNOWN + b" 1 "
+        stream = b"PING\r\n" + event + b"4\r\n\r\n\r\n\r\n+OK\r\nMSG a.b 1 reply.to 2\r\nhi\r\n" + event + b"0\r\n\r\n"
+        for begin in range(0, len(stream), cut):
+            counter.data_received(stream[begin : begin + cut])
+        assert counts == {KNOWN: 2}
+        assert unknown == [b"a.b"]
+
+    asyncio.run(main())
