@@ -67,7 +67,8 @@ async def run(url: str, connections: int, seconds: float) -> dict[str, object]:
         await loop.create_connection(lambda: Connection(request, end, latencies), host, port)
         for _ in range(connections)
     ]
-    await asyncio.wait_for(asyncio.gather(*(protocol.done for _, protocol in made)), seconds + 30)
+    async with asyncio.timeout(seconds + 30):
+        await asyncio.gather(*(protocol.done for _, protocol in made))
     latencies.sort()
     quantiles = {f"p{q}": round(1000 * latencies[int(len(latencies) * q / 100)], 2) for q in (50, 90, 99)}
     return {

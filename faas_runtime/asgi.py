@@ -157,7 +157,8 @@ class Lifespan:
             return
         self._stopping.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._task, _SHUTDOWN_PATIENCE)
+            async with asyncio.timeout(_SHUTDOWN_PATIENCE):
+                await self._task
 
     async def _run(self) -> None:
         scope = {"type": "lifespan", "asgi": _VERSIONS, "state": self.state}

@@ -58,7 +58,8 @@ def instance_name(settings: Common) -> str:
 async def wait_until(stop: asyncio.Event, seconds: float) -> bool:
     """Waits at most ``seconds`` for ``stop``; whether it is set."""
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()
     except TimeoutError:
         return False
     return True

@@ -22,7 +22,7 @@ class Received(msgspec.Struct, frozen=True, rename="camel"):
     version: int = 1
 
 
-class Ended(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class Ended(msgspec.Struct, frozen=True, rename="camel"):
     """A call was answered: ``completed`` below status 400, ``failed`` from it on. ``code`` is the stable error code."""
 
     id: str

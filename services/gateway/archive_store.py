@@ -160,7 +160,7 @@ async def _write(stream: JetStreamContext, written: Stored, digest: str, body: A
 
     async def publish(data: bytes) -> None:
         while len(open_acks) >= _WINDOW:
-            await asyncio.wait_for(open_acks.popleft(), _TIMEOUT)
+            await _acknowledged(open_acks.popleft())
         open_acks.append(await stream.publish_async(_chunks(written.nuid), data, _TIMEOUT))
         written.chunks += 1
 
@@ -176,13 +176,18 @@ async def _write(stream: JetStreamContext, written: Stored, digest: str, body: A
     if pending:
         await publish(bytes(pending))
     while open_acks:
-        await asyncio.wait_for(open_acks.popleft(), _TIMEOUT)
+        await _acknowledged(open_acks.popleft())
     if computed.hexdigest() != digest:
         raise FaasError(
             Code.INVALID_RESOURCE, f"the body's SHA-256 is {computed.hexdigest()}, but the address says {digest}"
         )
     written.digest = _digest_text(computed.digest())
     written.mtime = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+async def _acknowledged(ack: asyncio.Future[PubAck]) -> None:
+    async with asyncio.timeout(_TIMEOUT):
+        await ack
 
 
 def _about(namespace: str, digest: str) -> str:

@@ -93,7 +93,8 @@ class LoadReporter:
         """Sends a report each second, and at once when a function leaves zero; until cancelled."""
         while True:
             try:
-                await asyncio.wait_for(self._at_once.wait(), self._since + PERIOD - self._clock())
+                async with asyncio.timeout(self._since + PERIOD - self._clock()):
+                    await self._at_once.wait()
                 await asyncio.sleep(self._since + LEAST_GAP - self._clock())
             except TimeoutError:
                 pass
