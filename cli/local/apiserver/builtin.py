@@ -5,7 +5,12 @@ from cli.local.apiserver.registry import Registry, ResourceType, Scale
 from cli.local.apiserver.typetable import TypeTable
 
 TYPES = TypeTable(
-    builtin_meta.META, builtin_meta.KINDS, builtin_pod.POD, builtin_workloads.POD_STATUS, builtin_workloads.WORKLOADS
+    builtin_meta.META,
+    builtin_meta.REQUESTS,
+    builtin_meta.KINDS,
+    builtin_pod.POD,
+    builtin_workloads.POD_STATUS,
+    builtin_workloads.WORKLOADS,
 )
 OBJECT_META = TYPES.compiled("ObjectMeta")
 _REPLICAS = Scale(("spec", "replicas"), ("status", "replicas"), ("status", "selector"))

@@ -61,6 +61,39 @@ LocalObjectReference
   name string
 """
 
+REQUESTS = """
+DeleteOptions
+  apiVersion string
+  kind string
+  gracePeriodSeconds int64?
+  preconditions Preconditions
+  orphanDependents bool?
+  propagationPolicy string?
+  dryRun []string
+  ignoreStoreReadErrorWithClusterBreakingPotential bool?
+Preconditions
+  uid string?
+  resourceVersion string?
+Scale
+  apiVersion string
+  kind string
+  metadata ObjectMeta
+  spec ScaleSpec
+  status any
+ScaleSpec
+  replicas int32
+Binding
+  apiVersion string
+  kind string
+  metadata ObjectMeta
+  target ObjectReference
+Eviction
+  apiVersion string
+  kind string
+  metadata ObjectMeta
+  deleteOptions DeleteOptions
+"""
+
 KINDS = """
 Namespace
   apiVersion string

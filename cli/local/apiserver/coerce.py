@@ -36,6 +36,15 @@ def coerce(schema: Schema, value: dict[str, Any], *, fill: bool = True) -> list[
     return walk.unknown
 
 
+def decode_as(schema: Schema, value: dict[str, Any]) -> dict[str, Any]:
+    """A small request object, such as a Scale, decoded into its type. Raises a 400 StatusError when it does not fit."""
+    try:
+        coerce(schema, value, fill=False)
+    except CoercionError as error:
+        raise undecodable(schema.go_type, "v1", str(error)) from None
+    return value
+
+
 def undecodable(kind: str, version: str, why: str) -> StatusError:
     """400: the body is no object of the kind that the address names."""
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
@@ -134,7 +143,7 @@ def _bytes(value: Any, struct: str, go_path: str, schema: Schema) -> str:
         raise _mismatch(value, struct, go_path, schema)
     try:
         base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except (binascii.Error, ValueError):
         bad = next((i for i, c in enumerate(value) if not (c.isascii() and (c.isalnum() or c in "+/="))), len(value))
         raise CoercionError(f"illegal base64 data at input byte {bad}") from None
     return value

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from cli.local.apiserver import fielderrors, names
-from cli.local.apiserver.fielderrors import FieldError
+from cli.local.apiserver.crd_validation import definition_errors
 from cli.local.apiserver.metadata import timestamp
 from cli.local.apiserver.registry import Column, Registry, ResourceType, Scale
 from cli.local.apiserver.rules import unknown_rules
@@ -100,7 +99,7 @@ def strategy(registry: Registry, now: Any) -> Strategy:
 
     def prepare(obj: Json, old: Json | None) -> None:
         _set_defaults(obj)
-        if "spec" not in obj or any(e.field.startswith("spec") for e in _validate(obj, old)):
+        if "spec" not in obj or any(e.field.startswith("spec") for e in definition_errors(obj, old)):
             return
         clash = _name_clash(registry, obj)
         spec = obj["spec"]
@@ -113,7 +112,7 @@ def strategy(registry: Registry, now: Any) -> Strategy:
             "storedVersions": stored + [name for name in storing if name not in stored],
         }
 
-    return Strategy(prepare, _validate)
+    return Strategy(prepare, definition_errors)
 
 
 def _set_defaults(obj: Json) -> None:
@@ -164,90 +163,3 @@ def _name_clash(registry: Registry, obj: Json) -> str:
         if given["kind"] in (other.kind, other.list_kind):
             return f'KindConflict: "{given["kind"]}" is already in use'
     return ""
-
-
-def _validate(obj: Json, old: Json | None) -> list[FieldError]:
-    spec = obj.get("spec", {})
-    found: list[FieldError] = []
-    given = spec.get("names", {})
-    expected = f"{given.get('plural', '')}.{spec.get('group', '')}"
-    if obj["metadata"].get("name") != expected:
-        detail = 'must be spec.names.plural+"."+spec.group'
-        found.append(fielderrors.invalid_value("metadata.name", obj["metadata"].get("name", ""), detail))
-    if not spec.get("group"):
-        found.append(fielderrors.required("spec.group"))
-    elif "." not in spec["group"]:
-        found.append(fielderrors.invalid_value("spec.group", spec["group"], "should be a domain with at least one dot"))
-    if spec.get("scope") not in ("Cluster", "Namespaced"):
-        if spec.get("scope"):
-            found.append(fielderrors.not_supported("spec.scope", spec["scope"], ("Cluster", "Namespaced")))
-        else:
-            found.append(fielderrors.required("spec.scope"))
-    for field in ("plural", "singular", "kind", "listKind"):
-        if not given.get(field):
-            found.append(fielderrors.required(f"spec.names.{field}"))
-        else:
-            name = given[field].lower() if field.lower().endswith("kind") else given[field]
-            problems = names.service_problems(name)
-            found += [fielderrors.invalid_value(f"spec.names.{field}", given[field], problem) for problem in problems]
-    found += _version_errors(spec.get("versions", []))
-    if old is not None:
-        found += _immutable_errors(spec, old["spec"])
-    return found
-
-
-def _version_errors(versions: list[Json]) -> list[FieldError]:
-    if not versions:
-        return [fielderrors.required("spec.versions")]
-    found: list[FieldError] = []
-    if sum(bool(version.get("storage")) for version in versions) != 1:
-        detail = "must have exactly one version marked as storage version"
-        found.append(fielderrors.invalid_value("spec.versions", versions, detail))
-    for index, version in enumerate(versions):
-        path = f"spec.versions[{index}]"
-        if not version.get("name"):
-            found.append(fielderrors.required(f"{path}.name"))
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        here = f"{path}.schema.openAPIV3Schema"
-        if schema is None:
-            found.append(fielderrors.required(here, "schemas are required"))
-        else:
-            found += _schema_errors(schema, here, root=True)
-    return found
-
-
-def _schema_errors(schema: Any, path: str, *, root: bool = False) -> list[FieldError]:
-    """The rules that make a schema structural: every node typed, patterns that compile."""
-    if not isinstance(schema, dict):
-        return [fielderrors.invalid_value(path, schema, "must be a schema (an object)")]
-    found: list[FieldError] = []
-    loose = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
-    if not schema.get("type") and not (loose and not root):
-        found.append(fielderrors.required(f"{path}.type", "must not be empty at the root" if root else
-                                          "must not be empty for specified object fields"))  # fmt: skip
-    elif root and schema["type"] != "object":
-        found.append(fielderrors.invalid_value(f"{path}.type", schema["type"], "must be object at the root"))
-    if "pattern" in schema:
-        try:
-            compile_schema({"pattern": schema["pattern"]})
-        except ValueError as error:
-            found.append(fielderrors.invalid_value(f"{path}.pattern", schema["pattern"], str(error)))
-    if schema.get("type") == "array" and "items" not in schema:
-        found.append(fielderrors.required(f"{path}.items", "must be specified"))
-    for name, child in (schema.get("properties") or {}).items():
-        found += _schema_errors(child, f"{path}.properties[{name}]")
-    for word in ("items", "additionalProperties"):
-        if isinstance(schema.get(word), dict):
-            found += _schema_errors(schema[word], f"{path}.{word}")
-    return found
-
-
-def _immutable_errors(spec: Json, old: Json) -> list[FieldError]:
-    found: list[FieldError] = []
-    for path in ("group", "scope"):
-        if spec.get(path) != old.get(path):
-            found.append(fielderrors.invalid_value(f"spec.{path}", spec.get(path), "field is immutable"))
-    for path in ("plural", "kind"):
-        if spec["names"].get(path) != old["names"].get(path):
-            found.append(fielderrors.invalid_value(f"spec.names.{path}", spec["names"].get(path), "field is immutable"))
-    return found

@@ -1,15 +1,18 @@
 """The verbs: one function for each kind of request to a resource."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from cli.local.apiserver import crds, errors, protobuf, table
 from cli.local.apiserver.address import Address
+from cli.local.apiserver.builtin import TYPES
+from cli.local.apiserver.coerce import decode_as
 from cli.local.apiserver.deletion import Deleter
 from cli.local.apiserver.fielderrors import required
-from cli.local.apiserver.http import Request, Response, decode_yaml, json_response, warning_headers
+from cli.local.apiserver.http import Request, Response, check_metadata, decode_yaml, json_response, warning_headers
 from cli.local.apiserver.options import DeleteOptions, WriteOptions, delete_options, write_options
 from cli.local.apiserver.patching import APPLY_PATCHES, Patcher
 from cli.local.apiserver.reads import Reader, in_version
@@ -91,7 +94,7 @@ class Handlers:
             change = replicas_change(at.rtype, lambda current: obj)
             return json_response(scale_of(at.rtype, self._writer.update(at.rtype, at.key, change, options).obj))
         if at.rtype.creates_on_update and not at.subresource and self._store.get(at.rtype.key, at.key) is None:
-            obj.get("metadata", {}).pop("resourceVersion", None)
+            (obj.get("metadata") or {}).pop("resourceVersion", None)
             stored = self._writer.create(at.rtype, at.namespace or "", obj, options)
             return self._answer(request, at.rtype, stored, 201, options)
         stored = self._writer.update(at.rtype, at.key, lambda current: obj, options, at.subresource)
@@ -109,7 +112,7 @@ class Handlers:
         return self._answer(request, at.rtype, stored, 201 if created else 200, options)
 
     def _delete(self, request: Request, at: Address, body: bytes) -> Response:
-        options = delete_options(request.query, decode(request, body) if body else {})
+        options = self._delete_options(request, body)
         stored, gone = self._deleter.delete(at.rtype, at.key, options)
         if not gone or at.rtype.returns_deleted:
             return self._answer(request, at.rtype, stored)
@@ -125,7 +128,8 @@ class Handlers:
 
     def _evict(self, request: Request, at: Address, body: bytes) -> Response:
         """`policy/v1` Eviction: a deletion, as nothing here has a disruption budget."""
-        options = delete_options(request.query, decode(request, body).get("deleteOptions") or {})
+        eviction = decode_as(TYPES.compiled("Eviction"), decode(request, body))
+        options = delete_options(request.query, eviction.get("deleteOptions") or {})
         self._deleter.delete(at.rtype, at.key, options)
         return json_response(
             {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
@@ -133,7 +137,8 @@ class Handlers:
 
     def _bind(self, request: Request, at: Address, body: bytes) -> Response:
         """`v1` Binding: gives a Pod its node."""
-        node = (decode(request, body).get("target") or {}).get("name", "")
+        binding = decode_as(TYPES.compiled("Binding"), decode(request, body))
+        node = binding.get("target", {}).get("name", "")
         if not node:
             raise errors.invalid("", "Binding", at.name, [required("target.name")])
 
@@ -153,7 +158,7 @@ class Handlers:
     def _delete_collection(self, request: Request, at: Address, body: bytes) -> Response:
         if at.namespace is None or at.rtype.key == "namespaces":
             raise errors.method_not_allowed()
-        options = delete_options(request.query, decode(request, body) if body else {})
+        options = self._delete_options(request, body)
         options = DeleteOptions(options.grace, options.propagation, dry_run=options.dry_run)
         query = request.query
         predicate = make_predicate(query.get("labelSelector", ""), query.get("fieldSelector", ""), at.rtype)
@@ -187,6 +192,10 @@ class Handlers:
         finally:
             watcher.close()
             self._watchers.discard(watcher)
+
+    def _delete_options(self, request: Request, body: bytes) -> DeleteOptions:
+        given = decode_as(TYPES.compiled("DeleteOptions"), decode(request, body)) if body else {}
+        return delete_options(request.query, given)
 
     def _options(self, request: Request) -> WriteOptions:
         return write_options(request.query, request.header(b"user-agent"))
@@ -232,14 +241,18 @@ async def _wait_for_disconnect(request: Request, watcher: Watcher) -> None:
 
 def decode(request: Request, body: bytes) -> Json:
     """Decode a JSON or YAML object. Raises a StatusError: 400 when it is none, 415 for other media types."""
-    kind = request.content_type
+    decoders: dict[str, Callable[[bytes], Json]] = {
+        "": _decode,
+        "application/json": _decode,
+        "application/yaml": decode_yaml,
+        protobuf.MEDIA_TYPE: protobuf.decode,
+    }
+    decoder = decoders.get(request.content_type)
+    if decoder is None:
+        raise errors.unsupported_media_type(("application/json", "application/yaml"))
     try:
-        if kind in ("application/json", "", "application/x-www-form-urlencoded"):
-            return _decode(body)
-        if kind in ("application/yaml", "application/x-yaml"):
-            return decode_yaml(body)
-        if kind == protobuf.MEDIA_TYPE:
-            return protobuf.decode(body)
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+        obj = decoder(body)
+    except (msgspec.DecodeError, ValueError) as error:
         raise errors.bad_request(f"the object provided is unrecognized (must be a JSON object): {error}") from None
-    raise errors.unsupported_media_type(("application/json", "application/yaml"))
+    check_metadata(obj)
+    return obj

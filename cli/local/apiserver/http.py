@@ -31,6 +31,13 @@ def decode_yaml(body: bytes) -> dict[str, Any]:
         raise ValueError(str(error)) from None
 
 
+def check_metadata(obj: dict[str, Any]) -> None:
+    """Raise a 400 StatusError when `metadata` is there and no object: everything else takes it for one."""
+    if not isinstance(obj.get("metadata"), dict | None):
+        message = "the object provided is unrecognized: its metadata must be an object"
+        raise errors.bad_request(message)
+
+
 class Request(msgspec.Struct):
     """One request; the body is read by `read_body`."""
 

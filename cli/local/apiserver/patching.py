@@ -10,7 +10,7 @@ from cli.local.apiserver import errors
 from cli.local.apiserver.address import Address
 from cli.local.apiserver.apply import Manager, apply
 from cli.local.apiserver.errors import StatusError
-from cli.local.apiserver.http import decode_yaml
+from cli.local.apiserver.http import check_metadata, decode_yaml
 from cli.local.apiserver.metadata import timestamp
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.patch import PatchError, json_patch, merge_patch
@@ -47,12 +47,12 @@ class Patcher:
         """Server-side apply: creates the object when it does not exist."""
         rtype = at.rtype
         config = _configuration(body)
-        if config.get("metadata", {}).get("managedFields"):
+        check_metadata(config)
+        meta = config.get("metadata") or {}
+        if meta.get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
-        if config.get("metadata", {}).get("name", at.name) != at.name:
-            message = (
-                f"the name of the object ({config['metadata']['name']}) does not match the name on the URL ({at.name})"
-            )
+        if meta.get("name", at.name) != at.name:
+            message = f"the name of the object ({meta['name']}) does not match the name on the URL ({at.name})"
             raise errors.bad_request(message)
         config = self._writer.shape(rtype, config, options, defaults=False)
         config["metadata"]["name"] = at.name

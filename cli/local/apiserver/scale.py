@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cli.local.apiserver import errors
+from cli.local.apiserver.builtin import TYPES
+from cli.local.apiserver.coerce import decode_as
 from cli.local.apiserver.columns import selector_text
 from cli.local.apiserver.fielderrors import invalid_value
 from cli.local.apiserver.metadata import check_version
@@ -37,16 +39,14 @@ def replicas_change(rtype: ResourceType, change: Callable[[Json], Json]) -> Call
     def apply(obj: Json) -> Json:
         assert rtype.scale is not None
         meta = obj["metadata"]
-        scale = change(scale_of(rtype, obj))
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if isinstance(replicas, bool) or not isinstance(replicas, int):
-            raise errors.bad_request(f"spec.replicas of a Scale must be a whole number, found {replicas!r}")
+        scale = decode_as(TYPES.compiled("Scale"), change(scale_of(rtype, obj)))
+        replicas = scale.get("spec", {}).get("replicas", 0)
         path = rtype.scale.spec_replicas
         if replicas < 0:
             field = f".{'.'.join(path)}" if rtype.custom else ".".join(path)
             detail = "should be a non-negative integer" if rtype.custom else "must be greater than or equal to 0"
             raise errors.invalid(rtype.group, rtype.kind, meta["name"], [invalid_value(field, replicas, detail)])
-        version = (scale.get("metadata") or {}).get("resourceVersion", "")
+        version = scale.get("metadata", {}).get("resourceVersion", "")
         if version:
             check_version(rtype, version, meta["name"], int(meta["resourceVersion"]))
         place = obj

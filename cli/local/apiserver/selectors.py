@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cli.local.apiserver.errors import bad_request
+from cli.local.apiserver.fielderrors import render
+from cli.local.apiserver.names import label_value_problems, qualified_problems
 from cli.local.apiserver.registry import ResourceType
 
 Json = dict[str, Any]
@@ -62,6 +64,7 @@ def label_selector(text: str) -> list[Requirement]:
     position = 0
     while position < len(tokens):
         requirement, position = _requirement(text, tokens, position)
+        _check_words(requirement)
         requirements.append(requirement)
         if position < len(tokens):
             if tokens[position] != "," or position + 1 == len(tokens):
@@ -90,6 +93,15 @@ def _requirement(text: str, tokens: list[str], at: int) -> tuple[Requirement, in
             values = frozenset("".join(inside).split(","))
             return Requirement(rest[0], rest[1], values), at + 4 + len(inside)
     raise _unparsable(text)
+
+
+def _check_words(requirement: Requirement) -> None:
+    problems = [("key", requirement.key, problem) for problem in qualified_problems(requirement.key)]
+    if requirement.operator in ("in", "notin"):
+        problems += [("values", value, p) for value in requirement.values for p in label_value_problems(value)]
+    if problems:
+        field, value, problem = problems[0]
+        raise bad_request(f"unable to parse requirement: {field}: Invalid value: {render(value)}: {problem}")
 
 
 def _word(token: str) -> bool:

@@ -170,6 +170,6 @@ def _error_line(error: StatusError) -> bytes:
 def _timeout(text: str) -> float:
     if not text:
         return _DEFAULT_TIMEOUT_SECONDS
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise errors.bad_request(f'timeoutSeconds: Invalid value: "{text}": must be a number of seconds')
     return float(text) or _DEFAULT_TIMEOUT_SECONDS
