@@ -18,6 +18,9 @@ class Settings(Common, frozen=True, kw_only=True):
     port, ``name:port`` for one, ``*`` for all. Only looked at while no tokens are asked for."""
     archive_key_file: str = ""
     """File with the secret behind the tokens with which Pods fetch archives; the scaler has the same."""
+    create_namespaces: bool = False
+    """Whether deploying a function into a namespace that does not exist makes the namespace. The one-machine platform
+    does; on a cluster the gateway would need the right to create namespaces."""
     archive_replicas: Annotated[int, Meta(ge=1, le=5)] = 1
     """Copies of each archive in JetStream: 1 with a single nats-server, 3 with a cluster of them."""
     max_calls: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000

@@ -28,6 +28,8 @@ def of_api_server(error: ApiError, what: str) -> FaasError:
             return FaasError(Code.CONFLICT, f"{what} was changed by somebody else meanwhile: {error.message}")
         case 400 | 422:
             return FaasError(Code.INVALID_RESOURCE, error.message, details=error.causes)
+        case 403 if "being terminated" in error.message:
+            return FaasError(Code.CONFLICT, f"the namespace of {what} is being deleted; try again", retry_after=1)
         case 429 | 503:
             return FaasError(Code.API_UNAVAILABLE, f"the API server is overloaded: {error.message}", retry_after=1)
         case status:

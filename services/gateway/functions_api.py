@@ -57,7 +57,24 @@ async def _manifest(request: Request, namespace: str, name: str | None) -> tuple
     return checked(read_document(request.headers.get("content-type", ""), body), namespace, name)
 
 
-async def _replace(kube: KubeClient, ref: FunctionRef, wanted: Document) -> tuple[int, bytes]:
+async def _create(kube: KubeClient, ref: FunctionRef, wanted: Document, namespaces: bool) -> bytes:
+    """The created object; with ``namespaces``, its namespace is made when it is missing. Raises ApiError."""
+    try:
+        return await kube.create(collection(ref.namespace), wanted)
+    except ApiError as error:
+        # 404 is also the answer to a kind that is not installed
+        if not namespaces or error.status != 404 or not error.message.startswith("namespaces "):
+            raise
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ref.namespace}}
+    try:
+        await kube.create("/api/v1/namespaces", body)
+    except ApiError as error:
+        if error.reason != "AlreadyExists":  # somebody else was as quick
+            raise
+    return await kube.create(collection(ref.namespace), wanted)
+
+
+async def _replace(kube: KubeClient, ref: FunctionRef, wanted: Document, namespaces: bool) -> tuple[int, bytes]:
     """Status and object. Raises ApiError."""
     path = f"{collection(ref.namespace)}/{ref.name}"
     for attempt in range(1, _ATTEMPTS + 1):
@@ -67,7 +84,7 @@ async def _replace(kube: KubeClient, ref: FunctionRef, wanted: Document) -> tupl
             if error.status != 404 or "resourceVersion" in wanted["metadata"]:
                 raise
             try:
-                return 201, await kube.create(collection(ref.namespace), wanted)
+                return 201, await _create(kube, ref, wanted, namespaces)
             except ApiError as refusal:
                 if refusal.reason != "AlreadyExists" or attempt == _ATTEMPTS:
                     raise
@@ -95,8 +112,8 @@ def everywhere(kube: KubeClient) -> APIRouter:
     return routes
 
 
-def router(kube: KubeClient) -> APIRouter:
-    """The routes."""
+def router(kube: KubeClient, create_namespaces: bool) -> APIRouter:
+    """The routes; see the setting ``create_namespaces``."""
     routes = APIRouter(prefix="/api/v1/namespaces/{namespace}/functions", tags=["functions"])
 
     @routes.get("", summary="List the functions of a namespace")
@@ -112,7 +129,7 @@ def router(kube: KubeClient) -> APIRouter:
         ref, wanted = await _manifest(request, namespace, None)
         wanted["metadata"].pop("resourceVersion", None)
         try:
-            return json_response(await kube.create(collection(namespace), wanted), 201)
+            return json_response(await _create(kube, ref, wanted, create_namespaces), 201)
         except ApiError as error:
             about = f"namespace {namespace}" if error.status == 404 else f"function {ref}"
             raise of_api_server(error, about) from None
@@ -125,7 +142,7 @@ def router(kube: KubeClient) -> APIRouter:
     async def put_function(namespace: Namespace, name: Name, request: Request) -> Response:
         ref, wanted = await _manifest(request, namespace, checked_ref(namespace, name).name)
         try:
-            status, stored = await _replace(kube, ref, wanted)
+            status, stored = await _replace(kube, ref, wanted, create_namespaces)
         except ApiError as error:
             # 404 of a creation: its namespace is not there
             creating = error.status == 404 and "resourceVersion" not in wanted["metadata"]

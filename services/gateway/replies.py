@@ -8,10 +8,10 @@ import asyncio
 import itertools
 import logging
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from services.common.natsclient import FastClient
 from services.contracts.errors import Code, FaasError
 from services.contracts.resources import MAX_TIMEOUT
 
@@ -44,15 +44,16 @@ class Replies:
 
     def __init__(self, max_calls: int) -> None:
         self.calls: dict[str, Call] = {}
-        self.bus: Client | None = None
+        self.bus: FastClient | None = None
         self._max_calls = max_calls
         self._numbers = itertools.count(1)
         self._inbox = ""
 
-    async def attach(self, bus: Client) -> None:
+    async def attach(self, bus: FastClient) -> None:
         """Takes replies from ``bus`` from now on."""
         self._inbox = bus.new_inbox() + "."
-        await bus.subscribe(self._inbox + "*", cb=self._on_reply)
+        subscription = await bus.subscribe(self._inbox + "*", cb=self._on_reply)
+        bus.deliver_at_once(subscription, self._on_reply)
         self.bus = bus
 
     @property
@@ -60,7 +61,7 @@ class Replies:
         """Whether the bus can be reached, as far as this side knows."""
         return self.bus is not None and self.bus.is_connected
 
-    def connection(self) -> Client:
+    def connection(self) -> FastClient:
         """The connection. Raises FaasError ``bus_unavailable`` rather than let anything be buffered for later."""
         if self.bus is None or not self.bus.is_connected:
             raise FaasError(

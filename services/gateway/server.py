@@ -101,7 +101,7 @@ def _application(parts: _Parts, kube: KubeClient) -> Gateway:
     )
     app.exception_handlers.update(errors.HANDLERS)
     app.include_router(functions_api.everywhere(kube))
-    app.include_router(functions_api.router(kube))
+    app.include_router(functions_api.router(kube, parts.settings.create_namespaces))
     app.include_router(logs_api.router(kube, parts.streams))
     app.include_router(events_api.router(parts.replies, parts.streams))
     app.include_router(archives_api.router(ArchiveStore(parts.replies, parts.settings.archive_replicas)))

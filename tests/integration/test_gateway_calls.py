@@ -271,10 +271,10 @@ def test_a_caller_that_leaves_does_not_end_its_call(gateway: Gateway, routers: R
     routers.answers["default/slow"] = lambda _: None
     with socket.create_connection(("127.0.0.1", gateway.port), 10) as client:
         client.sendall(b"POST /default/slow HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 0\r\n\r\n" % gateway.port)
-        eventually(lambda: len(routers.held) == 1, 5)
+        eventually(lambda: len(routers.held) == 1, 15)
     assert in_flight(gateway) == 1
     routers.release(ok())
-    eventually(lambda: in_flight(gateway) == 0, 5)
+    eventually(lambda: in_flight(gateway) == 0, 15)
     assert gateway.request("POST", "/default/echo", b"").status == 200
 
 

@@ -126,12 +126,12 @@ def test_a_killed_router_is_lost(stage: Stage, tmp_path: Path) -> None:
     stage.deploy("lost", with_pod=False)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(stage.gateway.request, "POST", "/default/lost", b"{}", {"Prefer": "wait=30"})
-        eventually(lambda: "faas_gateway_calls_in_flight 1.0" in _figures(stage.gateway), 5)
+        eventually(lambda: "faas_gateway_calls_in_flight 1.0" in _figures(stage.gateway), 15)
         assert stage.router.process is not None
         stage.router.process.kill()
         stage.router.process.wait()
         assert waiting.result(10).headers["faas-error"] == "router_lost"
-    eventually(lambda: stage.gateway.request("POST", "/default/lost", b"{}").headers["faas-error"] == "no_router", 5)
+    eventually(lambda: stage.gateway.request("POST", "/default/lost", b"{}").headers["faas-error"] == "no_router", 15)
 
 
 def _figures(gateway: Gateway) -> str:
