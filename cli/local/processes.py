@@ -42,12 +42,15 @@ class Running(msgspec.Struct, frozen=True):
 
 
 def start_time(pid: int) -> int | None:
-    """The start time of ``pid``; None when there is no such process or only its zombie."""
+    """The start time of ``pid``; None when there is no such process or only its zombie.
+
+    A process whose first thread is a zombie holds its ports until its last one (field 20 counts them) has ended.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    return None if fields[0] in "ZX" and int(fields[17]) <= 1 else int(fields[19])
 
 
 def start(spec: ProcessSpec, logs: Path) -> tuple[Running, "subprocess.Popen[bytes]"]:

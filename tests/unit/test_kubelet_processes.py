@@ -19,6 +19,7 @@ from cli.local.kubelet.processes import ExitStatus, Process, StartError, spawn
 from cli.local.kubelet.record import ContainerRecord, PodRecord
 from cli.local.kubelet.resources import decode_pod
 from cli.local.kubelet.volumes import PodPaths, mount
+from cli.local.processes import start_time
 
 PATH = {"PATH": os.environ["PATH"]}
 PYTHON = [sys.executable, "-S", "-c"]
@@ -54,6 +55,28 @@ def test_a_process_bears_its_mark_and_this_one_does_not(tmp_path: Path, mark: in
     assert asyncio.run(process.wait()) == ExitStatus(0, 9)
     process.close()
     assert not procfs.alive(process.pid, process.started)
+
+
+def test_a_process_whose_first_thread_has_ended_still_runs_and_is_killed(tmp_path: Path, mark: int) -> None:
+    script = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+print("ready", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+    process = start(tmp_path, script, mark)
+    wait_for(tmp_path / "log")
+    state = Path(f"/proc/{process.pid}/stat")
+    deadline = time.monotonic() + 10
+    while state.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # the end of a thread tells nobody
+    assert procfs.alive(process.pid, process.started)
+    assert start_time(process.pid) is not None
+    assert procfs.kill_marked(mark) == 1
+    assert not procfs.alive(process.pid, process.started)
+    assert asyncio.run(process.wait()) == ExitStatus(0, 9)
+    process.close()
 
 
 def test_the_mark_survives_double_fork_setsid_exec_and_a_cleared_environment(tmp_path: Path, mark: int) -> None:

@@ -53,9 +53,9 @@ def start_time(pid: int) -> int:
 
 
 def alive(pid: int, started: int) -> bool:
-    """Whether the process with this pid is the one that started then, and is not a zombie."""
+    """Whether the process with this pid is the one that started then, and still runs."""
     fields = _stat(pid)
-    return bool(fields) and fields[0] not in (b"Z", b"X") and int(fields[19]) == started
+    return _runs(fields) and int(fields[19]) == started
 
 
 def pids() -> list[int]:
@@ -128,8 +128,16 @@ def _pss(pid: int) -> int:
 
 
 def _is_alive(pid: int) -> bool:
-    fields = _stat(pid)
-    return bool(fields) and fields[0] not in (b"Z", b"X")
+    return _runs(_stat(pid))
+
+
+def _runs(fields: list[bytes]) -> bool:
+    """Whether the fields of stat are those of a process that still holds its memory, files and ports.
+
+    The first thread of a killed process may be a zombie before the others have ended; only with the last of them are
+    they given back, and a Pod's next run would find its port in use.
+    """
+    return bool(fields) and (fields[0] not in (b"Z", b"X") or int(fields[17]) > 1)
 
 
 def _stat(pid: int) -> list[bytes]:
