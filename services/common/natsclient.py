@@ -62,7 +62,7 @@ class FastClient(Client):
         """The headers as they are sent; None for such as nats-py would refuse or change."""
         if not headers.keys() <= self._known_names and not self._learn(headers):
             return None
-        text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        text = "".join([f"{name}: {value.strip()}\r\n" for name, value in headers.items()])
         if text.count("\n") != len(headers) or text.count("\r") != len(headers):
             return None
         return b"%b%b\r\n" % (_VERSION, text.encode())
