@@ -104,7 +104,7 @@ class ArchiveStore:
 
     async def _put(self, namespace: str, digest: str, body: AsyncIterator[bytes]) -> int:
         bus, stream = self._bus()
-        await stream.create_object_store(BUCKET, ObjectStoreConfig(replicas=self._replicas))
+        await self._create_bucket(stream)
         object_id = bus.new_inbox().rpartition(".")[2]
         written = Stored(f"{namespace}/{digest}", object_id, options={"max_chunk_size": CHUNK})
         try:
@@ -114,6 +114,13 @@ class ArchiveStore:
             # also when the sender left or this gateway stops: chunks without their object would stay for ever
             await asyncio.shield(self._purge(stream, object_id))
             raise
+
+    async def _create_bucket(self, stream: JetStreamContext) -> None:
+        """Makes the store where there is none; one that an operator has changed since stays as it is."""
+        try:
+            await stream.stream_info(STREAM)
+        except NotFoundError:
+            await stream.create_object_store(BUCKET, ObjectStoreConfig(replicas=self._replicas))
 
     async def _publish(self, stream: JetStreamContext, namespace: str, digest: str, written: Stored) -> int:
         """Makes the written chunks an object, unless the same archive came in meanwhile."""

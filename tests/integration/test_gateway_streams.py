@@ -159,6 +159,22 @@ def _peak(gateway: Gateway) -> int:
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM")))
 
 
+def test_a_store_that_an_operator_configured_is_used_as_it_is(gateway: Gateway, bus: Bus, tmp_path: Path) -> None:
+    assert gateway.request("PUT", path_of(b"first"), b"first").status in (200, 201)
+    with running_gateway(tmp_path, bus, archive_replicas="3") as other:
+        assert other.request("PUT", path_of(b"second"), b"second").status == 201
+        assert other.request("GET", path_of(b"first")).body == b"first"
+
+
+def test_without_jetstream_it_says_so(tmp_path: Path) -> None:
+    with running_bus(tmp_path) as bus, running_gateway(tmp_path, bus) as gateway:
+        bus.kill()
+        eventually(lambda: not gateway.ready(), 10)
+        for method in ("HEAD", "GET", "PUT"):
+            answer = gateway.request(method, path_of(b"x"), b"x" if method == "PUT" else None)
+            assert (answer.status, answer.headers["faas-error"]) == (503, "bus_unavailable")
+
+
 def test_with_tokens_only_their_bearers_and_the_functions_pods_get_archives(bus: Bus, tmp_path: Path) -> None:
     tokens, key = tmp_path / "tokens.json", tmp_path / "key"
     tokens.write_text(json.dumps({"one": ["default"], "other": ["team"]}))
