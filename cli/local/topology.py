@@ -59,7 +59,7 @@ def processes(layout: Layout, ports: Ports, environ: dict[str, str]) -> list[Pro
             *("--kubelet-client-cert", str(secret / "kubelet-client.crt")),
             *("--kubelet-client-key", str(secret / "kubelet-client.key")),
         ),
-        service("gateway", ports.gateway, archive_key_file=archive_key),
+        service("gateway", ports.gateway, archive_key_file=archive_key, create_namespaces="true"),
         python(
             "cli.local.kubelet",
             *("--kubeconfig", str(layout.kubeconfig), "--node-name", NODE, "--dir", str(layout.kubelet)),

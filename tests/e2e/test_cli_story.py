@@ -154,7 +154,11 @@ def test_delete(platform: Platform, tmp_path: Path) -> None:
     assert platform.faas("delete", "short-lived").code == 3
 
 
-def test_a_namespace_that_is_not_there(platform: Platform, tmp_path: Path) -> None:
-    done = platform.faas("deploy", str(write(tmp_path / "lost", ECHO)), "-n", "nowhere")
-    assert done.code == 2
-    assert "hint: kubectl create namespace nowhere" in done.err
+def test_a_deploy_makes_the_namespace_it_names(platform: Platform, tmp_path: Path) -> None:
+    platform.faas("deploy", str(write(tmp_path / "settler", ECHO)), "-n", "new-team", "--min", "1", check=True)
+    assert (
+        platform.faas("execute", "new-team/settler", "[2]", check=True).out == "execute function success, result: [2]\n"
+    )
+    assert platform.faas("execute", "default/settler", "1").code == 3
+    rows = platform.faas("list", "-n", "new-team", check=True).out.splitlines()
+    assert [row.split()[:2] for row in rows[1:]] == [["new-team", "settler"]]

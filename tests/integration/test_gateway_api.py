@@ -190,6 +190,23 @@ def test_a_namespace_that_is_not_there(gateway: Gateway, api: Api) -> None:
     assert code_of(send(gateway, "PUT", "/api/v1/namespaces/absent/functions/add", manifest())) == (404, "not_found")
 
 
+def test_where_the_setting_allows_it_a_deploy_makes_its_namespace(server: ApiServer, tmp_path: Path) -> None:
+    api = Api(server)
+    with (
+        running_bus(tmp_path) as bus,
+        running_gateway(tmp_path, bus, server.kubeconfig, create_namespaces="true") as gateway,
+    ):
+        assert send(gateway, "POST", "/api/v1/namespaces/made/functions", manifest()).status == 201
+        assert send(gateway, "PUT", "/api/v1/namespaces/made-too/functions/add", manifest()).status == 201
+        assert send(gateway, "PUT", "/api/v1/namespaces/made/functions/other", manifest("other")).status == 201
+        assert api.get("/api/v1/namespaces/made-too")["metadata"]["name"] == "made-too"
+        # reading, deleting and wrong manifests make none
+        assert gateway.request("DELETE", "/api/v1/namespaces/unmade/functions/add").status == 404
+        assert json.loads(gateway.request("GET", "/api/v1/namespaces/unmade/functions").body) == {"items": []}
+        assert send(gateway, "POST", "/api/v1/namespaces/unmade/functions", manifest(timeout="x")).status == 422
+        assert api.find("/api/v1/namespaces/unmade") is None
+
+
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
