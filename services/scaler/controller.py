@@ -16,7 +16,7 @@ from services.scaler.actions import Action, DeleteReplicaSet, PatchStatus
 from services.scaler.decide import Rules, Running, decide, rules_of
 from services.scaler.failures import PASSING, Failure
 from services.scaler.intake import Intake
-from services.scaler.memory import Memory
+from services.scaler.memory import Memory, StatusNews
 from services.scaler.objects import ReplicaSet
 from services.scaler.reconcile import Situation, reconcile, replicas_of, serving_revision
 from services.scaler.status import may_wait
@@ -143,7 +143,7 @@ class Controller:
         decision = decide(rules, load, _running(memory, situation, serving, now), memory.panic_until, now)
         memory.panic_until = decision.panic_until
         drained = memory.traffic(function.status.revision, now) >= self._drain_seconds
-        actions = self._defer(key, memory, function, reconcile(situation, serving, decision, drained), now)
+        actions = self._defer(key, memory, function, reconcile(situation, serving, decision, drained))
         wanted = situation.replicas(serving)
         if self._may_act():
             wanted = replicas_of(situation, serving, decision)
@@ -152,16 +152,22 @@ class Controller:
         (self.intake.awake if wanted else self.intake.asleep)(key)
         return actions
 
-    def _defer(self, key: str, memory: Memory, function: Function, actions: list[Action], now: float) -> list[Action]:
+    def _defer(self, key: str, memory: Memory, function: Function, actions: list[Action]) -> list[Action]:
         """Keeps back a status that may wait: written at once it would delay the very start that it tells of."""
         last = actions[-1] if actions else None
         if not isinstance(last, PatchStatus) or not may_wait(function.status, last.status):
-            memory.status_since = None
+            memory.status = StatusNews.NONE
             return actions
-        if memory.status_since is None:
-            memory.status_since = now
-            asyncio.get_running_loop().call_later(STATUS_DELAY, self.look_again, key)
-        return actions[:-1] if now - memory.status_since < STATUS_DELAY else actions
+        if memory.status is StatusNews.NONE:
+            memory.status = StatusNews.WAITING
+            asyncio.get_running_loop().call_later(STATUS_DELAY, self._waited, key)
+        return actions if memory.status is StatusNews.DUE else actions[:-1]
+
+    def _waited(self, key: str) -> None:
+        memory = self._memories.get(key)
+        if memory is not None and memory.status is StatusNews.WAITING:
+            memory.status = StatusNews.DUE
+            self.look_again(key)
 
     def _wish(self, key: str, function: Function) -> tuple[Revision | Failure, Rules]:
         """What the spec asks for; worked out once for each generation."""

@@ -1,7 +1,17 @@
 """What the scaler remembers of one Function between two looks at it. Pure in ``now`` (monotonic seconds)."""
 
+from enum import Enum, auto
+
 from services.scaler.decide import NO_PANIC, Load, Rules
 from services.scaler.windows import Held, Observation, Series
+
+
+class StatusNews(Enum):
+    """What is to be told in the status of that which may wait: nothing, something soon, something now."""
+
+    NONE = auto()
+    WAITING = auto()
+    DUE = auto()
 
 
 class Memory:
@@ -16,8 +26,7 @@ class Memory:
         self.panic_until = NO_PANIC
         self.wanted: tuple[str, int] | None = None
         """Revision and replicas of the last decision, by which a change made by anybody else is noticed."""
-        self.status_since: float | None = None
-        """Since when the status has been out of date in what may wait; None while it is not."""
+        self.status = StatusNews.NONE
         self._settled: tuple[str, float] | None = None
         self._traffic: tuple[str, float] = ("", now)
 

@@ -22,10 +22,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_stack(tmp_path_factory.mktemp("stack")) as stack, stack.running_scaler():
         for name in NAMES:
             stack.deploy(name, scale=QUICK)
-        for name in NAMES:
-            eventually(lambda name=name: stack.is_ready(name), "ready")  # type: ignore[misc]
-            eventually(lambda name=name: not stack.replicas(name) and not stack.pods(name), "asleep")  # type: ignore[misc]
+        eventually(lambda: all(stack.is_ready(name) for name in NAMES), "ready")
+        eventually(lambda: not any(stack.replicas(name) or stack.pods(name) for name in NAMES), "asleep")
+        eventually(lambda: all(_says_asleep(stack, name) for name in NAMES), "they say so")
         yield stack
+
+
+def _says_asleep(stack: Stack, name: str) -> bool:
+    status = stack.status(name)
+    return stack.condition(name)["reason"] == "ScaledToZero" and status["replicas"] == status["readyReplicas"] == 0
 
 
 def play(stack: Stack, script: Callable[[FakeRouter], Awaitable[None]]) -> None:
