@@ -40,6 +40,9 @@ up: install
 	$(BIN)/faas up
 
 # Universal over Python 3.11+ and platforms, with hashes, without index addresses.
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q pyproject.toml --group build -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --group build -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) --group platform-image -c requirements.lock -o deploy/images/platform/requirements.lock
+	$(COMPILE) --group python-image -c requirements.lock -o deploy/images/python/requirements.lock

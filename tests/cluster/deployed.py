@@ -1,0 +1,135 @@
+"""The platform on a level 2 node, as an operator brings it there: images loaded, `kubectl apply -k`, and a token."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.node import Node
+from tests.cluster.platform_images import nats_image, platform_image, python_image
+
+ROOT = Path(__file__).parents[2]
+FAAS = Path(sys.executable).with_name("faas")
+SYSTEM = "faas-system"
+UP_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Deployed:
+    """A running platform. Use within `node.network()`."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.api = node.api()
+        self.gateway = ""
+        self.token = ""
+
+    def install(self) -> None:
+        """Loads the images, applies the overlay for one node, and returns when every part is ready."""
+        self.node.load(platform_image(), python_image(), nats_image())
+        self.api.expect("POST", "/api/v1/persistentvolumes", volume(self.node.directory / "nats-data"))
+        self.kubectl("apply", "-k", str(ROOT / "deploy/overlays/single"), check=True)
+        try:
+            for what in ("statefulset/nats", "deployment/gateway", "deployment/router", "deployment/scaler"):
+                self.kubectl("rollout", "status", "-n", SYSTEM, what, f"--timeout={UP_SECONDS}s", check=True)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.state()}") from None
+        self.gateway = f"http://{self.service_address('gateway')}"
+        self.token = self.secret("faas-operator-token")["token"]
+
+    def kubectl(
+        self, *arguments: str, check: bool = False, stdin: str | None = None, timeout: float = UP_SECONDS
+    ) -> Finished:
+        """Runs kubectl as administrator; with `check`, fails the test unless it ends well."""
+        return run(self.node.kubectl(*arguments), stdin, timeout, {}, check)
+
+    def faas(self, *arguments: str, check: bool = False, timeout: float = 120, **env: str) -> Finished:
+        """Runs `faas` as somebody outside the cluster, with the operator's token."""
+        where = {"FAAS_GATEWAY": self.gateway, "FAAS_TOKEN": self.token}
+        return run([str(FAAS), *arguments], None, timeout, where | env, check)
+
+    def apply(self, manifest: dict[str, Any]) -> None:
+        """Applies one object by kubectl."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest), check=True)
+
+    def secret(self, name: str) -> dict[str, str]:
+        """The values of a Secret of the platform."""
+        data = self.api.expect("GET", f"/api/v1/namespaces/{SYSTEM}/secrets/{name}")["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def service_address(self, name: str) -> str:
+        """A Service's address."""
+        return str(self.api.expect("GET", f"/api/v1/namespaces/{SYSTEM}/services/{name}")["spec"]["clusterIP"])
+
+    def pods(self, selector: str, namespace: str = "default") -> list[dict[str, Any]]:
+        """Pods by label, those that are going away among them."""
+        query = selector.replace("=", "%3D").replace("/", "%2F")
+        return list(self.api.expect("GET", f"/api/v1/namespaces/{namespace}/pods?labelSelector={query}")["items"])
+
+    def function_pods(self, name: str) -> list[dict[str, Any]]:
+        """The Pods of a function in the namespace `default`."""
+        return self.pods(f"faas.dev/function={name}")
+
+    def service_pods(self, name: str) -> list[dict[str, Any]]:
+        """The Pods of one of the platform's parts that are not going away."""
+        found = self.pods(f"app.kubernetes.io/name={name}", SYSTEM)
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def function(self, name: str) -> dict[str, Any]:
+        """A Function in the namespace `default`."""
+        return self.api.expect("GET", f"/apis/faas.dev/v1alpha1/namespaces/default/functions/{name}")
+
+    def condition(self, name: str, type_: str) -> dict[str, Any]:
+        """A condition of such a Function; empty when it has none of the type."""
+        found = self.function(name).get("status", {}).get("conditions", [])
+        return next((dict(each) for each in found if each["type"] == type_), {})
+
+    def state(self) -> str:
+        """What an operator would look at first."""
+        said = [self.kubectl("get", "pods,jobs,pvc", "-A", "-o", "wide").out]
+        said.append(self.kubectl("get", "events", "-A", "--sort-by=.lastTimestamp").out[-6000:])
+        for part in ("install", "nats", "gateway", "router", "scaler"):
+            selector = f"app.kubernetes.io/name={part}"
+            arguments = ("logs", "-n", SYSTEM, "-l", selector, "--tail=25", "--prefix", "--ignore-errors")
+            said.append(f"--- {part}\n{self.kubectl(*arguments).out}")
+        return "\n".join(said)
+
+
+def run(command: list[str], stdin: str | None, timeout: float, env: dict[str, str], check: bool = False) -> Finished:
+    base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        command, input=stdin or "", capture_output=True, text=True, timeout=timeout, env=base | env, check=False
+    )
+    assert not check or done.returncode == 0, (
+        f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}{done.stderr}"
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def volume(directory: Path) -> dict[str, Any]:
+    """What a default StorageClass would make: this node has none."""
+    directory.mkdir()
+    here = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "nats-data"},
+        "spec": {
+            "capacity": {"storage": "10Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "local": {"path": str(directory)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+        },
+    }
