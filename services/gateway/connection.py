@@ -21,8 +21,8 @@ MAX_DISCARDED = 2 * MAX_ARCHIVE
 """Bytes of a refused body that are read and thrown away so that its sender, still writing, gets to read the answer."""
 IDLE = 75.0
 """Seconds that a connection is kept open between requests."""
-STALLED = 30.0
-"""Seconds after which a client that takes nothing of its answer is dropped."""
+STALLED = 120.0
+"""Seconds after which a client that takes nothing of its answer is dropped; a pager may be read for a while."""
 SWEEP_SECONDS = 1.0
 _JOINED = 64 * 1024
 """Bytes of a body up to which copying it behind its head costs less than a write of its own."""
@@ -66,6 +66,9 @@ class Corked:
 
     def write(self, data: bytes) -> None:
         """Sends ``data``; a head waits for what is written next, at most until the loop's next round."""
+        if self._transport.is_closing():
+            self._held = b""  # the reader has gone; uvicorn will hear of it in a moment
+            return
         if self._held:
             if len(data) > _JOINED:
                 self.flush()
@@ -206,9 +209,9 @@ class Connection(HttpToolsProtocol):
                 self.refuse(FaasError(Code.BAD_REQUEST, "the request did not arrive in time"))
             else:
                 self.transport.close()
-        if self._owed_since == inf and self._idle() and now - self._idle_since > IDLE:
-            self.transport.close()
         unread = self.transport.get_write_buffer_size()
+        if unread == 0 and self._owed_since == inf and self._idle() and now - self._idle_since > IDLE:
+            self.transport.close()
         if unread == 0 or unread != self._unread:
             self._unread, self._unread_since = unread, now
         elif now - self._unread_since > STALLED:

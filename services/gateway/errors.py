@@ -34,7 +34,7 @@ def of_api_server(error: ApiError, what: str) -> FaasError:
             return FaasError(Code.API_UNAVAILABLE, f"the API server is overloaded: {error.message}", retry_after=1)
         case status:
             log.error("the API server answered %s: %s", status, error)
-            return FaasError(Code.INTERNAL, f"the API server refused the gateway ({status} {error.reason})")
+            return FaasError(Code.INTERNAL, f"the API server refused the gateway: {error.message} ({status})")
 
 
 def response(error: FaasError, allow: str | None = None) -> Response:
