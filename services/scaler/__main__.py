@@ -4,6 +4,8 @@ import asyncio
 import logging
 import time
 
+from prometheus_client import REGISTRY
+
 from services.common import bus, http
 from services.common.kube import KubeClient
 from services.common.service import instance_name, run
@@ -16,6 +18,7 @@ from services.scaler.config import Settings
 from services.scaler.controller import Controller
 from services.scaler.leader import Leader
 from services.scaler.lease import Election, Timing
+from services.scaler.metrics import FunctionCollector
 from services.scaler.objects import Pod, ReplicaSet
 from services.scaler.template import Platform
 from services.scaler.view import View
@@ -36,6 +39,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         controller = Controller(platform, settings.drain_seconds, view, lambda: election.leads(time.monotonic()))
         leader = Leader(client, election, settings.lease_namespace, settings.lease_name, controller.look_at_all)
         caches = _caches(client, view, controller)
+        REGISTRY.register(FunctionCollector(controller.numbers))
 
         async def scaled(key: str, event_id: str, change: events.Scaled) -> None:
             await controller.intake.publish(

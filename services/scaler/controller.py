@@ -5,7 +5,7 @@ Everything here runs in the event loop without waiting; what waits is the writer
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from services.common.watch import Change
@@ -106,7 +106,15 @@ class Controller:
         for key, group in list(self.view.replica_sets.items()):
             if key in self.view.pods or len(group) > 1 or any(found.spec.replicas for found in group.values()):
                 self._look(key)
-        metrics.FUNCTIONS.set(len(self.view.functions))
+
+    def numbers(self) -> Iterator[metrics.FunctionNumbers]:
+        """What is shown of each Function."""
+        now, minute = time.monotonic(), 60.0
+        for key, memory in self._memories.items():
+            namespace, _, name = key.partition("/")
+            calls, load = memory.calls.total(now, minute) / minute, memory.load.total(now, minute) / minute
+            wanted = memory.wanted[1] if memory.wanted is not None else 0
+            yield metrics.FunctionNumbers(namespace, name, calls, load, wanted)
 
     # --- what to do about it ---
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -30,7 +31,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def _says_asleep(stack: Stack, name: str) -> bool:
     status = stack.status(name)
-    return stack.condition(name)["reason"] == "ScaledToZero" and status["replicas"] == status["readyReplicas"] == 0
+    asleep = stack.condition(name)["reason"] == "ScaledToZero"
+    return bool(asleep and status["replicas"] == status["readyReplicas"] == 0)
 
 
 def play(stack: Stack, script: Callable[[FakeRouter], Awaitable[None]]) -> None:
@@ -141,6 +143,25 @@ def test_each_change_is_told_as_an_event(stack: Stack) -> None:
     assert up["data"] == {"replicas": 1, "previous": 0, "reason": "a call came in", "version": 1}
     assert down["data"] == {"replicas": 0, "previous": 1, "reason": "idle", "version": 1}
     assert up["id"] != down["id"]
+
+
+def test_metrics_tell_of_each_function(stack: Stack) -> None:
+    async def script(router: FakeRouter) -> None:
+        await router.received("waker", 30)
+        await until(lambda: stack.replicas("waker") == 1, "a Pod is asked for", 5)
+
+    play(stack, script)
+    url = stack.scaler().url()
+
+    def lines() -> list[str]:
+        return urllib.request.urlopen(f"{url}/metrics", timeout=5).read().decode().splitlines()  # type: ignore[no-any-return]
+
+    wanted = 'faas_function_replicas_wanted{function="waker",namespace="default"} 1.0'
+    eventually(lambda: wanted in lines(), "the Pod is counted")
+    rate = next(line for line in lines() if line.startswith('faas_function_calls_per_second{function="waker"'))
+    assert float(rate.split()[1]) > 0
+    assert "faas_scaler_leader 1.0" in lines()
+    assert any(line.startswith('faas_scaler_writes_total{action="ScaleReplicaSet",outcome="ok"}') for line in lines())
 
 
 def test_a_call_right_at_the_fall_to_zero_is_not_lost(stack: Stack) -> None:
