@@ -28,6 +28,7 @@ from nats.errors import NoRespondersError
 
 from benchmarks import cpu
 from cli.local.topology import nats_server
+from services.common import bus as common_bus
 from services.common.watch import Change
 from services.contracts import subjects
 from services.contracts.resources import Function
@@ -55,15 +56,17 @@ POD = {
 
 async def serve() -> None:
     """Our router, with everything on, until it is killed."""
-    bus = await nats.connect(f"nats://127.0.0.1:{NATS_PORT}")
+    settings = RouterSettings(nats_url=f"nats://127.0.0.1:{NATS_PORT}")
+    bus = await common_bus.connect(settings, "router")
     async with asyncio.TaskGroup() as tasks:
-        router = Router(RouterSettings(), "bench", bus, tasks)
+        router = Router(settings, "bench", bus, tasks)
         for loop in (router.outbox.run(), router.load.run(), router.show_life(), router.keep_house()):
             tasks.create_task(loop)
         router.on_function(Change("ADDED", "default/add", msgspec.convert(FUNCTION, Function), None))
         router.on_pod(Change("ADDED", "default/add-1", msgspec.convert(POD, Pod), None))
         router.forwarder.on_synced()
-        await bus.subscribe(subjects.INVOKE_ALL, queue=subjects.ROUTER_QUEUE, cb=router.on_call)
+        calls = await bus.subscribe(subjects.INVOKE_ALL, queue=subjects.ROUTER_QUEUE, cb=router.on_call)
+        bus.deliver_at_once(calls, router.on_call)
 
 
 async def load(connections: int, seconds: float) -> int:

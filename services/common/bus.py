@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from nats.aio.subscription import Subscription
+
 from services.common.natsclient import FastClient
 from services.common.settings import Common, read_secret
 
@@ -60,3 +62,14 @@ async def connect(settings: Common, name: str) -> FastClient:
         raise
     connecting.result()
     return client
+
+
+async def leave(client: FastClient, subscription: Subscription) -> None:
+    """Ends ``subscription``; returns when all that nats-server had sent for it has been handed over.
+
+    nats-py's ``drain`` alone loses messages (33 of 100,000 requests while a member left its queue group 300 times): it
+    writes the PING whose answer it waits for ahead of the UNSUB that it has only queued. So the UNSUB goes out first.
+    """
+    await client._send_unsubscribe(subscription._id)
+    await client._flush_pending(force_flush=True)
+    await subscription.drain()  # type: ignore[no-untyped-call]

@@ -5,12 +5,12 @@ import gc
 import logging
 
 from nats import errors
-from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from prometheus_client import REGISTRY
 
 from services.common import bus, http
 from services.common.kube import KubeClient
+from services.common.natsclient import FastClient
 from services.common.service import instance_name, wait_until
 from services.common.watch import WatchCache
 from services.contracts import subjects
@@ -38,7 +38,7 @@ class Server:
     """One router with its watches, subscriptions and background tasks."""
 
     def __init__(
-        self, settings: RouterSettings, name: str, connection: Client, kube: KubeClient, tasks: asyncio.TaskGroup
+        self, settings: RouterSettings, name: str, connection: FastClient, kube: KubeClient, tasks: asyncio.TaskGroup
     ):
         self._settings = settings
         self._bus = connection
@@ -71,7 +71,9 @@ class Server:
         self._loops = [self._tasks.create_task(loop) for loop in loops]
         self._sending = self._tasks.create_task(router.outbox.run())
         for subject, handler in ((subjects.INVOKE_ALL, router.on_call), (subjects.DESCRIBE_ALL, router.on_describe)):
-            self._subscriptions.append(await self._bus.subscribe(subject, queue=subjects.ROUTER_QUEUE, cb=handler))
+            subscription = await self._bus.subscribe(subject, queue=subjects.ROUTER_QUEUE, cb=handler)
+            self._bus.deliver_at_once(subscription, handler)
+            self._subscriptions.append(subscription)
         # what exists now lives as long as the process: the garbage collector need not look at it again and again
         gc.collect()
         gc.freeze()
@@ -112,7 +114,7 @@ class Server:
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT):
                 for subscription in self._subscriptions:
-                    await subscription.drain()  # type: ignore[no-untyped-call]
+                    await bus.leave(self._bus, subscription)
         except (errors.Error, TimeoutError) as error:
             log.warning("could not leave the queue group in order: %s", error or type(error).__name__)
 
@@ -143,7 +145,7 @@ async def main(settings: RouterSettings, stop: asyncio.Event) -> None:
         ended.set()
 
 
-async def close(connection: Client) -> None:
+async def close(connection: FastClient) -> None:
     """Closes the connection to the bus after all that was published has gone out, when it is there at all.
 
     A lost connection is left to the end of the process: nats-py's ``close`` writes what is pending to the dead socket.

@@ -421,7 +421,6 @@ def test_events_reports_and_signs_of_life(play: Callable[..., None], bus: Bus) -
         assert first.functions[0].function == "default/add"
         assert any(load.in_flight == 1 and load.queued == 1 for report in said for load in report.functions)
         assert [report.sequence for report in said] == sorted({report.sequence for report in said})
-        await watcher.close()
 
     play(scene)
 
@@ -446,7 +445,6 @@ def test_a_plain_client_of_another_account_is_served(play: Callable[..., None], 
             reply = await caller.request(subjects.invoke(ADD), b"{}", headers={"Faas-Progress": "faas.sys.progress.x"})
             assert (reply.headers or {})["Faas-Status"] == "200"
             await until(lambda: seen)
-        await caller.close()
 
     play(scene)
 

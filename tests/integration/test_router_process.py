@@ -21,7 +21,17 @@ from tests.support.api import Api, Refusal
 from tests.support.apiserver import ApiServer, prepare
 from tests.support.bus import Bus, running_bus
 from tests.support.pod import OK, Answer, Request, TestPod, running_pod
-from tests.support.router import ADD, ROOT, Reply, RouterProcess, client, pod_object, router_process, until
+from tests.support.router import (
+    ADD,
+    ROOT,
+    Reply,
+    RouterProcess,
+    client,
+    close_clients,
+    pod_object,
+    router_process,
+    until,
+)
 
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
 PODS = "/api/v1/namespaces/default/pods"
@@ -91,8 +101,11 @@ def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs a scene."""
 
     async def main() -> None:
-        async with asyncio.timeout(100):
-            await scene()
+        try:
+            async with asyncio.timeout(100):
+                await scene()
+        finally:
+            await close_clients()
 
     uvloop.run(main())
 
@@ -135,7 +148,6 @@ def test_it_follows_the_watches(stage: Stage) -> None:
                 await answers(caller, 404)
                 assert 'faas_router_calls_total{code="function_starting"' not in router.metrics()
                 assert "faas_router_refused_total" in router.metrics()
-        await caller.close()
 
     play(scene)
 
@@ -156,7 +168,6 @@ def test_it_starts_before_everything_else(stage: Stage) -> None:
                 await until(router.ready)
                 await answers(caller, 200)
                 assert (await waiting).status in (200, 404, 503), "it was answered"
-            await caller.close()
 
     async def first_answer(caller: Client) -> Reply:
         while True:
@@ -182,7 +193,6 @@ def test_without_the_api_server_it_goes_on_with_what_it_knows(stage: Stage) -> N
                 stage.start_api()
                 stage.add_pod(two, "add-2")
                 await until(lambda: bool(asyncio.ensure_future(quiet(caller))) and bool(two.requests))
-        await caller.close()
 
     async def quiet(caller: Client) -> None:
         with contextlib.suppress(Error):
@@ -216,7 +226,6 @@ def test_calls_in_flight_survive_a_lost_connection_to_the_bus(stage: Stage) -> N
                 await until(lambda: 'code=""' in router.metrics())
                 held.cancel()  # its inbox is another one after the restart: that is the gateway's to notice
                 assert one.runs["held"] == 1
-            await caller.close()
 
     play(scene)
 
@@ -257,8 +266,6 @@ def test_sigterm_lets_calls_end_and_says_that_nothing_is_left(stage: Stage) -> N
                 assert [(await one).status for one in held] == [200] * 5
                 assert await router.ended() == 0
                 await until(lambda: reports and reports[-1].functions == [])
-            await caller.close()
-            await watcher.close()
 
     play(scene)
 
@@ -288,7 +295,6 @@ def test_the_drain_is_bounded(stage: Stage) -> None:
                 assert (await held).code == "outcome_unknown"
                 assert (await waiting).code == "draining"
                 assert await router.ended() == 0
-            await caller.close()
 
     play(scene)
 
@@ -365,6 +371,5 @@ def test_a_rolling_restart_of_two_routers_loses_no_call(stage: Stage) -> None:
             assert set(outcomes) == {"200 "}, outcomes
             assert outcomes["200 "] == sum((one.runs + two.runs).values())
             assert max((one.runs + two.runs).values()) == 1
-            await caller.close()
 
     play(scene)

@@ -137,11 +137,24 @@ class Reply:
         return str(msgspec.json.decode(self.body)["message"])
 
 
+_clients: list[Client] = []
+
+
 async def client(bus: Bus, user: str = "gateway") -> Client:
-    """A connection as one of the platform's users, or as ``caller-default``."""
+    """A connection as one of the platform's users, or as ``caller-default``; ``close_clients`` closes it."""
     name = user.partition("-")[0]
     prefix = "_INBOX" if name in ("caller", "admin") else f"_INBOX.{name}"
-    return await nats.connect(bus.user_url(user), inbox_prefix=prefix, allow_reconnect=True, max_reconnect_attempts=-1)
+    opened = await nats.connect(
+        bus.user_url(user), inbox_prefix=prefix, allow_reconnect=True, max_reconnect_attempts=-1
+    )
+    _clients.append(opened)
+    return opened
+
+
+async def close_clients() -> None:
+    """Closes what ``client`` opened: the tasks of an open one ignore cancellation and would outlive a failed test."""
+    while _clients:
+        await _clients.pop().close()
 
 
 @asynccontextmanager
@@ -157,8 +170,9 @@ async def router_in_process(bus: Bus, *, synced: bool = True, **settings: str) -
         router = Router(read, "router-test", connection, tasks)
         loops = [tasks.create_task(loop) for loop in (router.load.run(), router.show_life(), router.keep_house())]
         sending = tasks.create_task(router.outbox.run())
-        await connection.subscribe(subjects.INVOKE_ALL, queue=subjects.ROUTER_QUEUE, cb=router.on_call)
-        await connection.subscribe(subjects.DESCRIBE_ALL, queue=subjects.ROUTER_QUEUE, cb=router.on_describe)
+        for subject, handler in ((subjects.INVOKE_ALL, router.on_call), (subjects.DESCRIBE_ALL, router.on_describe)):
+            subscription = await connection.subscribe(subject, queue=subjects.ROUTER_QUEUE, cb=handler)
+            connection.deliver_at_once(subscription, handler)
         await connection.flush()
         if synced:
             router.forwarder.on_synced()
@@ -171,7 +185,7 @@ async def router_in_process(bus: Bus, *, synced: bool = True, **settings: str) -
             router.outbox.finish()
             await sending
             router.close()
-            await caller.close()
+            await close_clients()
             await connection.close()
     assert not errors, errors
 
