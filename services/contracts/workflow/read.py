@@ -1,0 +1,258 @@
+"""Reads a document into msgspec structs, by their annotations, and collects every problem on the way.
+
+A struct mirrors an object of the language: a field's name is the key (``with_`` is ``with``, ``operation_id`` is
+``operationId``), its type how the value is read. ``Annotated[T, reader]`` names a reader of its own; a class may be
+given one by ``register``. ``exactly_one`` lists groups of fields of which one must be there.
+"""
+
+import difflib
+import types
+import typing
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NoReturn, TypeVar, Union
+
+import msgspec
+
+from services.contracts.workflow.expressions import Expression
+from services.contracts.workflow.problems import Kind, Problem, describe, escape
+
+
+class Part(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename=lambda name: "".join(
+        word if index == 0 else word.capitalize() for index, word in enumerate(name.rstrip("_").split("_"))
+    ),
+):
+    """Base of everything that a definition is made of; immutable."""
+
+    exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    not_empty: ClassVar[bool] = False
+
+
+class Wrong(Exception):
+    """This value can't be read; its problem is already noted."""
+
+
+class Scope(msgspec.Struct):
+    """What one reading of a document shares: how it is read, and what was found."""
+
+    loose: bool = False
+    problems: list[Problem] = []
+    expressions: list[tuple[Expression, bool]] = []
+    """Each expression, and whether ``$secrets`` may stand in it."""
+    references: list[tuple[str, str, str]] = []
+    """Each use of a name: the part of ``use`` that must have it, the name, and the place."""
+
+
+class Node(NamedTuple):
+    """A value of the document and its place."""
+
+    value: Any
+    pointer: str
+    scope: Scope
+    secrets: bool = False
+    """Whether expressions below may use ``$secrets``."""
+
+    def child(self, key: str | int) -> "Node":
+        """The value under a key or index, which must be there."""
+        return Node(self.value[key], f"{self.pointer}/{escape(str(key))}", self.scope, self.secrets)
+
+    def note(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> None:
+        """Notes a problem here and goes on."""
+        problem = Problem(self.pointer, kind, describe(self.value) if found is None else found, expected, hint)
+        self.scope.problems.append(problem)
+
+    def refuse(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> NoReturn:
+        """Notes a problem here and gives this value up."""
+        self.note(expected, found=found, hint=hint, kind=kind)
+        raise Wrong
+
+
+Reader = Callable[[Node], Any]
+_REGISTERED: dict[Any, Reader] = {}
+
+
+def register(type_: Any, reader: Reader) -> None:
+    """Makes ``reader`` the way that values of ``type_`` are read."""
+    _REGISTERED[type_] = reader
+
+
+def read_string(node: Node) -> str:
+    """A string."""
+    return node.value if isinstance(node.value, str) else node.refuse("a string")
+
+
+def read_integer(node: Node) -> int:
+    """A whole number; 3.0 is one, as in JSON Schema."""
+    if isinstance(node.value, int) and not isinstance(node.value, bool):
+        return node.value
+    if isinstance(node.value, float) and node.value.is_integer():
+        return int(node.value)
+    return node.refuse("a whole number")
+
+
+def read_boolean(node: Node) -> bool:
+    """true or false."""
+    return node.value if isinstance(node.value, bool) else node.refuse("true or false")
+
+
+def read_object(node: Node) -> dict[str, Any]:
+    """An object, its values unread."""
+    return node.value if isinstance(node.value, dict) else node.refuse("an object")
+
+
+def read_all(nodes: list[Node], reader: Reader) -> list[Any]:
+    """Each value read, all problems noted; raises Wrong when one is wrong."""
+    made, wrong = [], False
+    for node in nodes:
+        try:
+            made.append(reader(node))
+        except Wrong:
+            wrong = True
+    if wrong:
+        raise Wrong
+    return made
+
+
+def read_list(node: Node, reader: Reader) -> list[Any]:
+    """A list, each item read by ``reader``."""
+    if not isinstance(node.value, list):
+        node.refuse("a list")
+    return read_all([node.child(index) for index in range(len(node.value))], reader)
+
+
+def read_map(node: Node, reader: Reader) -> dict[str, Any]:
+    """An object of free keys, each value read by ``reader``."""
+    nodes = [node.child(key) for key in read_object(node)]
+    return dict(zip(node.value, read_all(nodes, reader), strict=True))
+
+
+def either(expected: str, **readers: Any) -> Reader:
+    """A reader for what may be a ``string``, an ``object`` or a ``list``: each with its type or reader."""
+
+    def read(node: Node) -> Any:
+        value = node.value
+        kind = "string" if isinstance(value, str) else "object" if isinstance(value, dict) else "list"
+        if kind not in readers or (kind == "list" and not isinstance(value, list)):
+            node.refuse(expected)
+        chosen = readers[kind]
+        return (chosen if isinstance(chosen, types.FunctionType) else reader_of(chosen))(node)
+
+    return read
+
+
+def with_secrets(type_: Any, allowed: bool = True) -> Reader:
+    """A reader of ``type_`` that lets expressions below use ``$secrets``, or not."""
+    return lambda node: reader_of(type_)(node._replace(secrets=allowed))
+
+
+def name_of(group: str) -> Reader:
+    """A reader of the name of something in ``use``: in ``use.timeouts`` for the group ``timeouts``."""
+
+    def read(node: Node) -> str:
+        node.scope.references.append((group, read_string(node), node.pointer))
+        return str(node.value)
+
+    return read
+
+
+def _literal(choices: tuple[str, ...]) -> Reader:
+    def read(node: Node) -> str:
+        if not isinstance(node.value, str) or node.value not in choices:
+            node.refuse(f"one of {', '.join(choices)}", hint=near(str(node.value), choices))
+        return node.value
+
+    return read
+
+
+_SIMPLE: dict[Any, Reader] = {
+    str: read_string,
+    int: read_integer,
+    bool: read_boolean,
+    Any: lambda node: node.value,
+}
+
+
+@cache
+def reader_of(type_: Any) -> Reader:
+    """The reader of a field's type."""
+    if type_ in _REGISTERED:
+        return _REGISTERED[type_]
+    origin, args = typing.get_origin(type_), typing.get_args(type_)
+    if origin is Annotated:
+        return typing.cast(Reader, args[1])
+    if origin in (Union, types.UnionType):
+        present = [arg for arg in args if arg is not types.NoneType]
+        if len(present) == 1:
+            return reader_of(present[0])
+    if origin is Literal:
+        return _literal(args)
+    if origin is list:
+        return lambda node: read_list(node, reader_of(args[0]))
+    if origin is dict:
+        return lambda node: read_map(node, reader_of(args[1]))
+    if type_ in _SIMPLE:
+        return _SIMPLE[type_]
+    if isinstance(type_, type) and issubclass(type_, Part):
+        return lambda node: read_part(type_, node)
+    raise TypeError(f"no reader for {type_}")
+
+
+P = TypeVar("P", bound=Part)
+
+
+def read_part(part: type[P], node: Node, **given: Any) -> P:
+    """An object of the language as its struct; ``given`` are fields that do not come from the document.
+
+    Notes each unknown, missing and wrong field.
+    """
+    document = read_object(node)
+    known = {f.encode_name: f for f in msgspec.structs.fields(part) if f.name not in given}
+    ok = _check_keys(part, node, list(known))
+    values = dict(given)
+    for key, field in known.items():
+        if key in document:
+            try:
+                values[field.name] = reader_of(field.type)(node.child(key))
+            except Wrong:
+                ok = False
+        elif field.required:
+            node.note(f"the field {key}", found=f"no {key}")
+            ok = False
+    if not ok:
+        raise Wrong
+    return part(**values)
+
+
+def _check_keys(part: type[Part], node: Node, known: list[str]) -> bool:
+    """Notes unknown keys and broken ``exactly_one`` groups; whether there was neither."""
+    before = len(node.scope.problems)
+    for key in node.value:
+        if key not in known:
+            note_unknown(node, key, known)
+    for group in part.exactly_one:
+        present = [key for key in group if key in node.value]
+        if len(present) != 1:
+            node.note(f"exactly one of {', '.join(group)}", found=" and ".join(present) if present else "none of them")
+    if part.not_empty and not node.value:
+        node.note(f"at least one of {', '.join(known)}")
+    return len(node.scope.problems) == before
+
+
+def near(text: str, known: Sequence[str]) -> str:
+    """A hint at the known word that was probably meant; empty when none is near."""
+    found = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
+    return f"did you mean {found[0]}?" if found else ""
+
+
+def note_unknown(node: Node, key: Any, known: list[str]) -> None:
+    """Notes a key that the language has not at this place, with the one that was probably meant."""
+    if key in ("true", True) and "on" in known:
+        hint = 'a YAML 1.1 tool read the key on as true: write "on" in quotes'
+    else:
+        hint = near(str(key), known)
+    place = Node(None, f"{node.pointer}/{escape(str(key))}", node.scope)
+    place.note(f"one of {', '.join(known)}", found=f"the unknown field {key}", hint=hint, kind="unknown-field")

@@ -1,0 +1,159 @@
+"""What a document of the right shape must keep besides: names that exist, once each, and tasks that can be reached."""
+
+from collections.abc import Iterator
+
+from services.contracts.names import InvalidName, check_label, is_label, parse_ref
+from services.contracts.workflow import secrets
+from services.contracts.workflow.calls import CallFunction
+from services.contracts.workflow.model import Definition
+from services.contracts.workflow.problems import describe, escape
+from services.contracts.workflow.read import Node, Scope, near
+from services.contracts.workflow.task import Foreach, Task
+from services.contracts.workflow.tasks import ForTask, ListenTask, RunTask, SwitchTask, TryTask
+from services.contracts.workflow.walk import task_lists, walk
+
+DIRECTIVES = ("continue", "exit", "end")
+
+
+def check(definition: Definition, scope: Scope) -> None:
+    """Notes every broken rule in ``scope``."""
+    _check_references(definition, scope)
+    _check_schedule(definition, scope)
+    _check_list(definition.do, scope)
+    for function in definition.use.functions.values():
+        _check_alone(function, scope)
+    for task in walk(definition):
+        _check_task(task, scope)
+        for tasks, in_sequence in task_lists(task):
+            if in_sequence:
+                _check_list(tasks, scope)
+            else:
+                _check_branches(tasks, scope)
+    _check_calls(definition, scope)
+    secrets.check(definition, scope)
+
+
+def _note(scope: Scope, pointer: str, found: str, expected: str, hint: str = "") -> None:
+    Node(None, pointer, scope).note(expected, found=found, hint=hint, kind="rule")
+
+
+def _check_references(definition: Definition, scope: Scope) -> None:
+    for group, name, pointer in scope.references:
+        known = list(getattr(definition.use, group))
+        if name not in known:
+            expected = f"a name in use.{group}" + (f": {', '.join(known)}" if known else ", which has none")
+            _note(scope, pointer, describe(name), expected, near(name, known))
+
+
+def _check_schedule(definition: Definition, scope: Scope) -> None:
+    schedule = definition.schedule
+    if schedule is None:
+        return
+    if schedule.every is schedule.cron is schedule.after is schedule.on is None:
+        _note(scope, "/schedule", "none of them", "at least one of every, cron, after, on")
+    if schedule.on is None and "read" in definition.source["schedule"]:
+        _note(scope, "/schedule/read", "read without on", "on beside it")
+    for name, seconds in (("every", schedule.every), ("after", schedule.after)):
+        if seconds is not None and not isinstance(seconds, int | float):
+            _note(scope, f"/schedule/{name}", "an expression", "a constant duration: there is no data before a run")
+        elif seconds is not None and seconds < 1:
+            _note(scope, f"/schedule/{name}", f"{seconds:g} s", "at least 1 s")
+
+
+def _check_list(tasks: list[Task], scope: Scope) -> None:
+    """Tasks in sequence: unique names, and each directive's target among them."""
+    _check_names(tasks, scope)
+    targets = [*DIRECTIVES, *(task.name for task in tasks)]
+    for task in tasks:
+        for pointer, directive in _directives(task):
+            if directive not in targets:
+                hint = near(directive, targets) or "a task can only be followed by one of its own list"
+                _note(scope, pointer, describe(directive), f"one of {', '.join(targets)}", hint)
+
+
+def _check_branches(tasks: list[Task], scope: Scope) -> None:
+    _check_names(tasks, scope)
+    for task in tasks:
+        _check_alone(task, scope)
+
+
+def _check_alone(task: Task, scope: Scope) -> None:
+    """A task that nothing follows: a branch, a function."""
+    for pointer, directive in _directives(task):
+        if directive not in DIRECTIVES:
+            _note(scope, pointer, describe(directive), f"one of {', '.join(DIRECTIVES)}: no task follows this one")
+
+
+def _check_names(tasks: list[Task], scope: Scope) -> None:
+    seen: dict[str, str] = {}
+    for task in tasks:
+        if task.name in seen:
+            _note(scope, task.pointer, describe(task.name), "a name of its own", f"{seen[task.name]} has it")
+        if task.name in DIRECTIVES or not task.name.strip():
+            _note(scope, task.pointer, describe(task.name), "a name that is no directive and not empty")
+        seen.setdefault(task.name, task.pointer)
+
+
+def _directives(task: Task) -> Iterator[tuple[str, str]]:
+    """Each directive that decides what follows a task, with its place."""
+    if task.then is not None:
+        yield f"{task.pointer}/then", task.then
+    if isinstance(task, SwitchTask):
+        for index, case in enumerate(task.switch):
+            yield f"{task.pointer}/switch/{index}/{escape(case.name)}/then", case.then
+    if isinstance(task, TryTask) and task.catch.then is not None:
+        yield f"{task.pointer}/catch/then", task.catch.then
+
+
+def _check_task(task: Task, scope: Scope) -> None:
+    if isinstance(task, SwitchTask):
+        defaults = [case.name for case in task.switch if case.when is None]
+        if len(defaults) > 1:
+            _note(scope, f"{task.pointer}/switch", f"{', '.join(defaults)} without when", "at most one default case")
+    elif isinstance(task, ForTask) and task.for_.each == task.for_.at:
+        _note(scope, f"{task.pointer}/for/at", describe(task.for_.at), "another variable than each")
+    elif isinstance(task, RunTask):
+        for field in ("namespace", "name"):
+            text = getattr(task.run.workflow, field)
+            if not is_label(text):
+                _note(scope, f"{task.pointer}/run/workflow/{field}", describe(text), "the name of a resource")
+    foreach = _foreach(task)
+    if foreach is not None and foreach.item == foreach.at:
+        _note(scope, task.pointer, f"item and at both {foreach.at}", "two variables in foreach")
+
+
+def _foreach(task: Task) -> Foreach | None:
+    return task.foreach if isinstance(task, ListenTask) else None
+
+
+def _check_calls(definition: Definition, scope: Scope) -> None:
+    """Each call names a function that there can be, and no function of ``use`` ends in calling itself."""
+    for task in walk(definition):
+        if not isinstance(task, CallFunction):
+            continue
+        name = task.call
+        if name in definition.use.functions:
+            continue
+        try:
+            parse_ref(name) if "/" in name else check_label(name)
+        except InvalidName as error:
+            hint = near(name, list(definition.use.functions))
+            _note(
+                scope, f"{task.pointer}/call", describe(name), "a Function's name or namespace/name", hint or str(error)
+            )
+    for name, function in definition.use.functions.items():
+        if name in _reached(definition, function):
+            hint = "the platform's Function of that name is namespace/name"
+            _note(scope, function.pointer, f"{name}, which calls itself", "a function that ends", hint)
+
+
+def _reached(definition: Definition, function: Task) -> set[str]:
+    """The names in ``use.functions`` that running ``function`` may call, directly or not."""
+    reached: set[str] = set()
+    waiting = [function]
+    while waiting:
+        for task in walk(waiting.pop()):
+            if isinstance(task, CallFunction) and task.call in definition.use.functions and task.call not in reached:
+                reached.add(task.call)
+                waiting.append(definition.use.functions[task.call])
+    return reached

@@ -1,0 +1,61 @@
+"""Where ``$secrets`` may stand: only where its value cannot get into a history, an event or a log.
+
+That is in the arguments of a call, in the ``input.from`` that prepares them, and in an authentication policy; and only
+secrets that ``use.secrets`` lists.
+"""
+
+import re
+
+from services.contracts.workflow.calls import Call, CallFunction
+from services.contracts.workflow.expressions import Expression
+from services.contracts.workflow.model import Definition
+from services.contracts.workflow.read import Node, Scope, near
+from services.contracts.workflow.walk import walk
+
+_USED = re.compile(r"\$secrets\b")
+_NAMED = re.compile(r"""\$secrets\s*(?:\.\s*(?:([A-Za-z_]\w*)|"([^"\\]*)")|\.?\s*\[\s*"([^"\\]*)"\s*\])""")
+_INPUT = re.compile(r"\$input\b")
+_PLACES = "$secrets only in a call's arguments, its input.from and authentication"
+
+
+def check(definition: Definition, scope: Scope) -> None:
+    """Notes each use of a secret that could leave the call it is for, or that is not declared."""
+    using = [(expression, allowed) for expression, allowed in scope.expressions if _USED.search(expression.text)]
+    for expression, allowed in using:
+        if not allowed:
+            _note(scope, expression, "elsewhere its value would be recorded in the run's history")
+        _check_declared(definition, scope, expression)
+    if using:
+        _check_calls(definition, scope, [expression for expression, _ in using])
+
+
+def _note(scope: Scope, expression: Expression, hint: str) -> None:
+    Node(expression.text, expression.pointer, scope).note(_PLACES, hint=hint, kind="rule")
+
+
+def _check_declared(definition: Definition, scope: Scope, expression: Expression) -> None:
+    declared = definition.use.secrets
+    for groups in _NAMED.findall(expression.text):
+        name = "".join(groups)
+        if name not in declared:
+            Node(name, expression.pointer, scope).note("a name in use.secrets", hint=near(name, declared), kind="rule")
+
+
+def _check_calls(definition: Definition, scope: Scope, using: list[Expression]) -> None:
+    """A call's input and arguments leave it again by two ways: its own ``output`` and ``export``, and a function of
+    ``use.functions`` that is no call."""
+    for task in walk(definition):
+        if not isinstance(task, Call):
+            continue
+        shaped = [e for e in using if e.pointer.startswith(f"{task.pointer}/input/")]
+        given = [e for e in using if e.pointer.startswith(f"{task.pointer}/with/")]
+        function = definition.function(task) if isinstance(task, CallFunction) else task
+        if function in definition.use.functions.values() and not isinstance(function, Call):
+            for expression in shaped + given:
+                _note(
+                    scope, expression, f"the function {task.definition['call']} is no call: it could record its value"
+                )
+        leaks = (f"{task.pointer}/output/", f"{task.pointer}/export/")
+        for expression, _ in scope.expressions:
+            if shaped and expression.pointer.startswith(leaks) and _INPUT.search(expression.text):
+                _note(scope, expression, "$input has a secret here, by input.from")
