@@ -108,7 +108,10 @@ async def _worker(
             if reader is None or writer is None:
                 reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
             body = json.dumps({"id": call.id, "file": str(load.file)}).encode()
-            call.status, call.body = await _post(reader, writer, parts, body, headers)
+            call.status, call.body, keep = await _post(reader, writer, parts, body, headers)
+            if not keep:
+                writer.close()
+                reader = writer = None
         except (OSError, asyncio.IncompleteReadError, ValueError):
             if writer is not None:
                 writer.close()
@@ -130,10 +133,10 @@ async def _post(
     parts: urllib.parse.SplitResult,
     body: bytes,
     headers: dict[str, str],
-) -> tuple[int, bytes]:
+) -> tuple[int, bytes, bool]:
     lines = [f"POST {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json"]
     lines += [f"Content-Length: {len(body)}", *(f"{key}: {value}" for key, value in headers.items())]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     length = int(head.split("content-length:")[1].split("\r\n")[0])
-    return int(head.split()[1]), await reader.readexactly(length)
+    return int(head.split()[1]), await reader.readexactly(length), "connection: close" not in head
