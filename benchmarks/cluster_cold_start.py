@@ -14,9 +14,8 @@ import tempfile
 import time
 import urllib.parse
 from pathlib import Path
-from typing import Any
 
-from tests.cluster.deployed import Deployed
+from tests.cluster.deployed import Deployed, manifest
 from tests.cluster.node import Node, why_not_here
 
 FUNCTIONS = 4
@@ -53,7 +52,7 @@ def measure(platform: Deployed, starts: int) -> list[float]:
     """Seconds of each cold start."""
     names = [f"cold-{number}" for number in range(FUNCTIONS)]
     for name in names:
-        platform.apply(manifest(name))
+        platform.apply(manifest(name, source={"inline": {"main.py": SOURCE}}, scale={"scaleToZeroAfter": "1s"}))
     for name in names:
         platform.kubectl("wait", "--for=condition=Ready", f"fn/{name}", "--timeout=60s", check=True)
     took = [start(platform, names[number % FUNCTIONS]) for number in range(starts)]
@@ -62,19 +61,12 @@ def measure(platform: Deployed, starts: int) -> list[float]:
     return took
 
 
-def manifest(name: str) -> dict[str, Any]:
-    """A function that goes to zero a second after its last call."""
-    spec = {"source": {"inline": {"main.py": SOURCE}}, "scale": {"scaleToZeroAfter": "1s"}}
-    meta = {"name": name, "namespace": "default"}
-    return {"apiVersion": "faas.dev/v1alpha1", "kind": "Function", "metadata": meta, "spec": spec}
-
-
 def start(platform: Deployed, name: str) -> float:
     """Waits until ``name`` has no Pod left, calls it, and returns how long the answer took."""
     while platform.function_pods(name):
         time.sleep(0.1)
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(platform.gateway).netloc, timeout=30)
-    headers = {"Prefer": "wait=20", "Authorization": f"Bearer {platform.token}"}
+    headers = {"Prefer": "wait=20", **platform.authorization()}
     began = time.perf_counter()
     connection.request("POST", f"/default/{name}", b'{"x":3,"y":4}', headers)
     response = connection.getresponse()

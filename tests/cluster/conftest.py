@@ -10,6 +10,7 @@ import pytest
 
 from tests.cluster.build import BuildError, kube_program
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.deployed import Deployed
 from tests.cluster.node import Node, why_not_here
 from tests.cluster.rootfs import debian
 
@@ -54,3 +55,20 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
     finally:
         node.stop()
+
+
+@pytest.fixture(scope="session")
+def deployed(node: Node) -> Iterator[Deployed]:
+    """The platform on the node, installed once."""
+    with node.network():
+        deployed = Deployed(node)
+        deployed.install()
+    yield deployed
+    deployed.api.close()
+
+
+@pytest.fixture(scope="module")
+def platform(deployed: Deployed) -> Iterator[Deployed]:
+    """The same for a module whose tests run in the node's network."""
+    with deployed.node.network():
+        yield deployed

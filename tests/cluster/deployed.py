@@ -49,6 +49,10 @@ class Deployed:
         self.gateway = f"http://{self.service_address('gateway')}"
         self.token = self.secret("faas-operator-token")["token"]
 
+    def authorization(self) -> dict[str, str]:
+        """The header that opens the gateway."""
+        return {"Authorization": f"Bearer {self.token}"}
+
     def kubectl(
         self, *arguments: str, check: bool = False, stdin: str | None = None, timeout: float = UP_SECONDS
     ) -> Finished:
@@ -81,6 +85,11 @@ class Deployed:
     def function_pods(self, name: str) -> list[dict[str, Any]]:
         """The Pods of a function in the namespace `default`."""
         return self.pods(f"faas.dev/function={name}")
+
+    def ready_pods(self, name: str) -> int:
+        """How many of them are ready."""
+        found = [pod["status"].get("conditions", []) for pod in self.function_pods(name)]
+        return sum(any(each["type"] == "Ready" and each["status"] == "True" for each in every) for every in found)
 
     def service_pods(self, name: str) -> list[dict[str, Any]]:
         """The Pods of one of the platform's parts that are not going away."""
@@ -116,6 +125,12 @@ def run(command: list[str], stdin: str | None, timeout: float, env: dict[str, st
         f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}{done.stderr}"
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def manifest(name: str, **spec: Any) -> dict[str, Any]:
+    """A Function in the namespace `default`."""
+    meta = {"name": name, "namespace": "default"}
+    return {"apiVersion": "faas.dev/v1alpha1", "kind": "Function", "metadata": meta, "spec": spec}
 
 
 def volume(directory: Path) -> dict[str, Any]:

@@ -1,0 +1,194 @@
+"""Load on the platform in containers while parts of it are replaced, restarted and killed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.deployed import SYSTEM, Deployed, manifest
+from tests.cluster.test_cluster_node import wait_until
+from tests.support.load import Load, running_load
+
+pytestmark = pytest.mark.timeout(400)
+SERVICES = ("gateway", "router", "scaler")
+ECHO = 'def handle(event):\n    return "{}"\n'
+DEADLINE = 10.0
+"""Seconds that each call of the load is given."""
+SLACK = 1.0
+"""Seconds by which a busy machine may tell of a deadline late."""
+WARM_CALLS = 200
+"""Calls answered before and after what happens: enough that 1 % is more than what is in flight at a moment."""
+
+
+@pytest.fixture(scope="module")
+def two_of_each(platform: Deployed) -> Iterator[Deployed]:
+    """Two gateways, routers and scalers, and a function `load` on two Pods."""
+    scale(platform, 2)
+    platform.apply(manifest("load", source={"inline": {"main.py": ECHO.format(1)}}, scale={"min": 2, "max": 2}))
+    wait_until(lambda: platform.ready_pods("load") == 2, "the function has its two Pods")
+    yield platform
+    platform.kubectl("delete", "fn", "load", check=True)
+    scale(platform, 1)
+
+
+def scale(platform: Deployed, replicas: int) -> None:
+    names = [f"deployment/{name}" for name in SERVICES]
+    platform.kubectl("scale", "-n", SYSTEM, *names, f"--replicas={replicas}", check=True)
+    for name in names:
+        platform.kubectl("rollout", "status", "-n", SYSTEM, name, "--timeout=120s", check=True)
+
+
+@contextmanager
+def load_on(platform: Deployed) -> Iterator[Load]:
+    """Calls all the while, and goes on until what happened meanwhile is well over."""
+    headers = {**platform.authorization(), "Faas-Timeout-Ms": str(round(DEADLINE * 1000))}
+    url = f"{platform.gateway}/default/load"
+    with running_load(url, platform.node.directory / "none", 6, headers, pause=0.01) as load:
+        wait_for_calls(load, WARM_CALLS)
+        yield load
+        wait_for_calls(load, WARM_CALLS)
+    assert load.slowest() < DEADLINE + SLACK, load.statuses()
+
+
+def wait_for_calls(load: Load, count: int) -> None:
+    already = load.statuses()[200]
+    wait_until(lambda: load.statuses()[200] >= already + count, f"{count} more calls are answered: {load.statuses()}")
+
+
+def others(load: Load) -> list[str]:
+    """What became of the calls that were not answered."""
+    return [
+        f"{call.status} after {call.seconds:.2f} s: {call.body[:200]!r}" for call in load.calls if call.status != 200
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_rolling_restart_fails_no_call(two_of_each: Deployed, service: str) -> None:
+    platform, name = two_of_each, f"deployment/{service}"
+    before = names(platform, service)
+    with load_on(platform) as load:
+        platform.kubectl("rollout", "restart", "-n", SYSTEM, name, check=True)
+        platform.kubectl("rollout", "status", "-n", SYSTEM, name, "--timeout=120s", check=True)
+        wait_until(lambda: not before & all_names(platform, service), "the Pods before it have ended", 90)
+    assert others(load) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_killed_process_costs_at_most_what_it_held(two_of_each: Deployed, service: str) -> None:
+    platform = two_of_each
+    with load_on(platform) as load:
+        victim = sorted(names(platform, service))[0]
+        os.kill(process_of(victim), signal.SIGKILL)
+        wait_until(lambda: restarts(platform, victim) == 1, f"{victim} has begun again")
+        wait_until(lambda: ready(platform, service) == 2, f"{victim} is ready again")
+    failed = others(load)
+    assert len(failed) <= len(load.calls) / 100, f"{len(failed)} of {len(load.calls)} calls:\n" + "\n".join(failed)
+
+
+def test_a_new_revision_fails_no_call(two_of_each: Deployed) -> None:
+    platform = two_of_each
+    with load_on(platform) as load:
+        platform.apply(manifest("load", source={"inline": {"main.py": ECHO.format(2)}}, scale={"min": 2, "max": 2}))
+        wait_until(lambda: platform.condition("load", "Progressing")["reason"] == "Complete", "the update is complete")
+        wait_until(lambda: len(platform.function_pods("load")) == 2, "the old revision's Pods are gone")
+    assert others(load) == []
+    assert {call.body for call in load.calls} == {b'"1"', b'"2"'}
+    assert load.calls[-1].body == b'"2"'
+
+
+def test_deleted_pods_fail_no_call(two_of_each: Deployed) -> None:
+    platform = two_of_each
+    with load_on(platform) as load:
+        for pod in platform.function_pods("load"):
+            name = pod["metadata"]["name"]
+            platform.kubectl("delete", "pod", name, check=True)  # returns when it is gone
+            wait_until(lambda: platform.ready_pods("load") == 2, f"another is there in place of {name}")
+    assert others(load) == []
+
+
+def test_nats_comes_back_with_all_it_had(two_of_each: Deployed) -> None:
+    platform = two_of_each
+    before = platform.service_pods("nats")[0]["metadata"]["uid"]
+    with load_on(platform) as load:
+        platform.kubectl("delete", "pod", "-n", SYSTEM, "nats-0", check=True)
+        platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=60s", check=True)
+        assert platform.service_pods("nats")[0]["metadata"]["uid"] != before
+    # nothing else: calls meanwhile are told so at once, and nobody has to restart anything
+    assert {call.status for call in load.calls} <= {200, 502, 503}
+
+
+def test_warm_calls_need_no_api_server(two_of_each: Deployed) -> None:
+    platform = two_of_each
+    with load_on(platform) as load:
+        with stopped(process_in_node(platform, "apiserver")):
+            wait_for_calls(load, WARM_CALLS)
+        platform.kubectl("get", "--raw", "/readyz", check=True)
+    assert others(load) == []
+    assert platform.faas("execute", "default/load", "{}", check=True).code == 0
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that answers nobody."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def names(platform: Deployed, service: str) -> set[str]:
+    return {pod["metadata"]["name"] for pod in platform.service_pods(service)}
+
+
+def all_names(platform: Deployed, service: str) -> set[str]:
+    """Those that are going away among them."""
+    return {pod["metadata"]["name"] for pod in platform.pods(f"app.kubernetes.io/name={service}", SYSTEM)}
+
+
+def ready(platform: Deployed, service: str) -> int:
+    statuses = [status for pod in platform.service_pods(service) for status in pod["status"]["containerStatuses"]]
+    return sum(status["ready"] for status in statuses)
+
+
+def restarts(platform: Deployed, name: str) -> int:
+    pod = platform.api.expect("GET", f"/api/v1/namespaces/{SYSTEM}/pods/{name}")
+    return int(pod["status"]["containerStatuses"][0]["restartCount"])
+
+
+def process_of(pod: str) -> int:
+    """This machine's number of a container's process: the only one with the Pod's name as HOSTNAME."""
+    (found,) = [int(entry.name) for entry in processes() if f"HOSTNAME={pod}" in text_of(entry / "environ")]
+    return found
+
+
+def process_in_node(platform: Deployed, server: str) -> int:
+    """That of one of the node's own servers."""
+    space = os.readlink(f"/proc/{platform.node.init_pid()}/ns/pid")
+    (found,) = [
+        int(entry.name)
+        for entry in processes()
+        if server in text_of(entry / "cmdline")[1:2] and space_of(entry) == space
+    ]
+    return found
+
+
+def processes() -> Iterator[Path]:
+    return (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def text_of(file: Path) -> list[str]:
+    try:
+        return file.read_bytes().decode(errors="replace").split("\0")
+    except OSError:  # it has ended meanwhile
+        return []
+
+
+def space_of(entry: Path) -> str:
+    try:
+        return os.readlink(entry / "ns/pid")
+    except OSError:
+        return ""
