@@ -68,6 +68,7 @@ class Controller:
         memory = self._memories.get(key)
         if memory is not None:
             began = time.perf_counter()
+            metrics.EVENTS.inc()
             memory.called(time.monotonic(), 1)
             self._look(key, asked=True)
             metrics.DEMAND.observe(time.perf_counter() - began)

@@ -103,8 +103,8 @@ def decide(rules: Rules, load: Load, running: Running, panic_until: float, now: 
 
 
 def _needed_now(rules: Rules, load: Load, running: Running) -> int:
-    """Pods that calls in flight occupy, or, before any Pod is ready, that the waiting callers need."""
-    if running.ready:
+    """Pods that calls in flight occupy, or, where no Pod is ready and to stay, that the waiting callers need."""
+    if running.replicas and running.ready:
         return math.ceil(load.in_flight / rules.concurrency)
     waiting = math.ceil((load.in_flight + load.queued) / rules.concurrency)
     return max(waiting, 1) if load.asked else waiting

@@ -121,13 +121,19 @@ class Feed:
     async def run(self) -> None:
         """Listens until cancelled; a server that is away is asked again and again."""
         servers = self._settings.nats_url.split(",")
+        told = ""
         for attempt in range(2**62):
             try:
                 await self._listen(servers[attempt % len(servers)])
-                log.warning("nats: the connection for events was lost")
+                trouble = "it was lost"
             except (OSError, TimeoutError, FeedError) as error:
-                log.warning("nats: no connection for events: %s", error or type(error).__name__)
-            self._connected = False
+                trouble = str(error) or type(error).__name__
+            # an outage is told once, not ten times a second
+            told = "" if self._connected else told
+            log.log(
+                logging.DEBUG if trouble == told else logging.WARNING, "nats: no connection for events: %s", trouble
+            )
+            told, self._connected = trouble, False
             await asyncio.sleep(RETRY_PAUSE)
 
     async def _listen(self, url: str) -> None:

@@ -115,7 +115,9 @@ def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
         asyncio.run(main(bus))
 
 
-def test_a_wrong_password_is_told_and_tried_again(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_password_is_told_once_and_tried_again(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "scaler")
+
     async def main() -> None:
         found = Listening(Common(nats_url=bus.url, nats_user="scaler"))
         task = asyncio.create_task(found.feed.run())
@@ -125,6 +127,8 @@ def test_a_wrong_password_is_told_and_tried_again(bus: Bus, caplog: pytest.LogCa
         await asyncio.wait([task])
 
     asyncio.run(main())
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize("cut", range(1, 60))

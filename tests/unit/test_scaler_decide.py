@@ -68,6 +68,12 @@ def test_a_call_at_zero_starts_a_pod_at_once() -> None:
     assert simulation.call().replicas == 1, "callers that were told to come back are not waiting"
 
 
+def test_a_call_while_the_last_pod_is_on_its_way_out_brings_another() -> None:
+    """It still looks ready, though nothing is asked for any more."""
+    load = Load(observed_for=100.0, asked=True)
+    assert decide(RULES, load, Running(0, 1, 50.0), NO_PANIC, 1000.0).replicas == 1
+
+
 def test_waiting_callers_at_zero_get_as_many_pods_as_they_need() -> None:
     simulation = Simulation(replicas=0)
     simulation.run(100, 0)
@@ -185,7 +191,7 @@ RULE_SETS = st.builds(
     *(st.floats(1, 3600), st.floats(1, 60), st.floats(0, 3600)),
 )
 RUNNING = st.builds(
-    lambda replicas, ready, settled: Running(replicas, min(replicas, ready), settled),
+    Running,
     *(st.integers(0, 80), st.integers(0, 80), st.floats(-1, 1e5)),
 )
 PANICS = st.just(NO_PANIC) | st.floats(0, 2000)
@@ -199,8 +205,8 @@ def test_whatever_the_load(rules: Rules, load: Load, running: Running, panic_unt
     assert decision.reason
     needed = math.ceil(load.in_flight / rules.concurrency)
     assert decision.replicas >= min(needed, rules.max), "never fewer than calls in flight occupy"
-    if load.in_flight or load.queued:
-        assert decision.replicas >= (0 if running.replicas == 0 and running.ready else 1)
+    if load.in_flight or load.queued or (load.asked and not running.replicas):
+        assert decision.replicas >= 1
     goes_down = decision.replicas < min(running.replicas, rules.max)
     if goes_down:
         to_zero = decision.replicas == 0
