@@ -1,6 +1,7 @@
 """What ``faas up``, ``down`` and ``status`` do."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from typing import Any
 from cli.local import state
 from cli.local.layout import Addresses, Layout
 from cli.local.processes import Running, stop
-from cli.local.supervisor import stop_all
+from cli.local.supervisor import stop_all, unusable
 
 START_DEADLINE = 60.0
 DOWN_DEADLINE = 90.0
+MIN_FREE = 32 * 1024 * 1024
+"""Bytes of free disk below which a start would only fail later and less clearly; an idle platform writes about 1 MB."""
 
 
 class PlatformError(Exception):
@@ -27,9 +30,22 @@ def start(directory: Path, gateway_port: int, nats_port: int) -> tuple[Addresses
     No supervisor is returned when one was running already. Raises PlatformError.
     """
     layout = Layout(directory)
-    layout.create()
-    if _supervisor(layout) is not None:
-        return _addresses(layout), None
+    try:
+        layout.create()
+        if _supervisor(layout) is not None:
+            return _addresses(layout), None
+        return _start(layout, gateway_port, nats_port)
+    except OSError as error:
+        raise PlatformError(unusable(layout, error)) from None
+
+
+def _start(layout: Layout, gateway_port: int, nats_port: int) -> tuple[Addresses, "subprocess.Popen[bytes]"]:
+    free = shutil.disk_usage(layout.root).free
+    if free < MIN_FREE:
+        raise PlatformError(
+            f"{layout.root} has {free / 1e6:.1f} MB of free disk; at least {MIN_FREE / 1e6:.0f} MB are needed: "
+            "make room, or choose another directory with --dir"
+        )
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "cli.local.supervisor", "--dir", str(layout.root), "--ready-fd", str(writer)]
     command += ["--gateway-port", str(gateway_port), "--nats-port", str(nats_port)]

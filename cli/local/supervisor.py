@@ -5,6 +5,7 @@ Killed itself, its children go on; the next ``faas up`` takes them over by what 
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -50,21 +51,28 @@ class Supervisor:
             began = time.monotonic()
             await self._run_once(spec)
             wait = 0.0 if time.monotonic() - began > STEADY_SECONDS else min(MAX_WAIT, wait * 2 or 0.05)
-            print(f"{spec.name} ended; starting it again in {wait:g} s", file=sys.stderr, flush=True)
+            _log(f"{spec.name} ended; starting it again in {wait:g} s")
             await asyncio.sleep(wait)
 
     async def _run_once(self, spec: ProcessSpec) -> None:
         process, child = self._running.get(spec.name), None
         if process is None or not process.alive():
-            process, child = start(spec, self._layout.logs)
+            try:
+                process, child = start(spec, self._layout.logs)
+            except OSError as error:  # no room for its log, no memory for a process: it is tried again
+                _log(f"{spec.name} cannot be started: {error}")
+                return
             self._running[spec.name] = process
             self._write()
         await _ended(process)
         if child is not None:
-            print(f"{spec.name} (pid {child.pid}) exited with {child.wait()}", file=sys.stderr, flush=True)
+            _log(f"{spec.name} (pid {child.pid}) exited with {child.wait()}")
 
     def _write(self) -> None:
-        state.write(self._layout, list(self._running.values()))
+        try:
+            state.write(self._layout, list(self._running.values()))
+        except OSError as error:  # a full disk must not end what runs
+            _log(f"what runs cannot be written down: {error}")
 
     def stop(self) -> None:
         """Ends all processes, group by group; returns when none is left."""
@@ -78,6 +86,11 @@ def stop_all(running: list[Running]) -> list[Running]:
     for group in STOP_ORDER:
         killed += stop([process for process in running if process.name in group], STOP_PATIENCE)
     return killed
+
+
+def _log(text: str) -> None:
+    with contextlib.suppress(OSError):  # the log's disk is full: nowhere to tell it, and no reason to end
+        print(text, file=sys.stderr, flush=True)
 
 
 async def _ended(process: Running) -> None:
@@ -151,16 +164,19 @@ def main() -> int:
     parser.add_argument("--ready-fd", type=int, required=True)
     options = parser.parse_args()
     layout = Layout(options.dir)
-    layout.create()
-    lock = state.try_lock(layout)
+    try:
+        lock = state.try_lock(layout)
+    except OSError as error:
+        _tell(options.ready_fd, unusable(layout, error))
+        return 1
     if lock is None:
         _tell(options.ready_fd, f"another supervisor is running in {layout.root}")
         return 1
     with lock:
         try:
             chosen = settle(layout, options.gateway_port, options.nats_port)
-        except ports.PortInUse as error:
-            _tell(options.ready_fd, str(error))
+        except (ports.PortInUse, OSError) as error:
+            _tell(options.ready_fd, unusable(layout, error) if isinstance(error, OSError) else str(error))
             return 1
         specs = processes(layout, chosen, dict(os.environ))
 
@@ -169,6 +185,14 @@ def main() -> int:
             wait_ready(layout, specs)
 
         return asyncio.run(run(layout, specs, prepare, options.ready_fd))
+
+
+def unusable(layout: Layout, error: OSError) -> str:
+    """What to say when the platform's directory cannot be made or written."""
+    return (
+        f"the platform's directory {layout.root} cannot be used: {error.filename or layout.root}: {error.strerror}; "
+        "make room, or choose another with --dir"
+    )
 
 
 def settle(layout: Layout, gateway_port: int, nats_port: int) -> Ports:

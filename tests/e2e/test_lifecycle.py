@@ -1,0 +1,103 @@
+"""``faas up``, ``down`` and ``status``: twice, side by side, after a lost supervisor, and where they cannot work."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.local.processes import start_time
+from tests.support.platform import CHOICE, FAAS, LEVEL1, Finished, Platform, run, running_platform
+from tests.support.source import write
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get(CHOICE) == LEVEL1, reason="these verbs are those of the one-machine platform"
+)
+ANY_PORTS = ("--gateway-port", "0", "--nats-port", "0")
+
+
+def faas(verb: str, directory: Path, *options: str) -> Finished:
+    return run(FAAS, verb, "--dir", str(directory), *options, timeout=90)
+
+
+def test_up_again_changes_nothing_and_says_so(platform: Platform) -> None:
+    before = platform.status()
+    done = faas("up", platform.directory, "--detach", *ANY_PORTS)
+    assert done.code == 0
+    assert done.out.startswith("faas was up already\n")
+    assert platform.gateway in done.out
+    assert platform.status() == before
+
+
+def test_status_has_what_programs_need(platform: Platform) -> None:
+    status = platform.status()
+    assert status["running"]
+    assert status["supervised"]
+    assert status["gateway"].startswith("http://127.0.0.1:")
+    assert status["nats"].startswith("nats://caller-default:")
+    assert Path(status["kubeconfig"]).stat().st_mode & 0o077 == 0
+    names = {process["name"] for process in status["processes"]}
+    assert names == {"supervisor", "nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler"}
+    assert all(Path(f"/proc/{process['pid']}").exists() for process in status["processes"])
+
+
+def test_two_platforms_live_side_by_side(platform: Platform, tmp_path: Path) -> None:
+    with running_platform(tmp_path / "second") as second:
+        assert second.gateway != platform.gateway
+        folder = write(tmp_path / "only-here", "def handle(event):\n    return event\n")
+        second.faas("deploy", str(folder), check=True)
+        assert second.faas("execute", "default/only-here", "1", "--wait", "--raw", check=True).out == "1"
+        assert platform.faas("execute", "default/only-here", "1").code == 3
+        pids = [process["pid"] for process in second.status()["processes"]]
+    assert platform.status()["running"]
+    assert [pid for pid in pids if start_time(pid) is not None] == []  # a zombie waits for its parent, which may be any
+    done = faas("down", second.directory)
+    assert (done.code, done.out) == (0, f"nothing was running in {second.directory}\n")
+    assert faas("status", second.directory).code == 4
+    # its addresses and functions are there again
+    done = faas("up", second.directory, "--detach", *ANY_PORTS)
+    try:
+        assert f"gateway     {second.gateway}\n" in done.out
+        assert second.faas("execute", "default/only-here", "2", "--wait", "--raw", check=True).out == "2"
+        _lose_supervisor(second)
+        assert not second.status()["supervised"]
+        assert faas("up", second.directory, "--detach", *ANY_PORTS).out.startswith("faas is up\n")
+        assert second.status()["supervised"]
+        _lose_supervisor(second)
+    finally:
+        done = faas("down", second.directory)
+    assert (done.code, done.out) == (0, "faas is down\n")
+
+
+def _lose_supervisor(platform: Platform) -> None:
+    pid = platform.pid("supervisor")
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(process["pid"] == pid for process in platform.status()["processes"]):
+        assert time.monotonic() < deadline
+
+
+def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for directory, why in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "below", "Not a directory")):
+        done = faas("up", directory, "--detach", *ANY_PORTS)
+        assert done.code == 1
+        assert done.err.startswith(f"error: the platform's directory {directory} cannot be used: ")
+        assert why in done.err
+        assert "--dir" in done.err
+
+
+def test_a_directory_without_room_is_named(tmp_path: Path) -> None:
+    # a limit on the size of files stands for the full disk, which a test without root cannot have
+    no_room = "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    limited = f"import os, resource, sys; {no_room}; os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", limited, FAAS, "up", "--detach", "--dir", str(tmp_path / "full"), *ANY_PORTS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"error: the platform's directory {tmp_path / 'full'} cannot be used: " in done.stderr
+    status = json.loads(run(FAAS, "status", "--dir", str(tmp_path / "full"), "-o", "json", timeout=30).out)
+    assert (status["running"], status["processes"]) == (False, [])
