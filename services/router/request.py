@@ -20,6 +20,8 @@ _QUERY = re.compile(r"[!-\"$-~]{0,8192}")
 _OWN = frozenset({headers.CONTENT_TYPE, headers.ID, headers.TIMEOUT_MS, headers.PROGRESS, headers.COLD_START})
 """Headers that are read by name; the others are looked at one by one."""
 _LAST = b"Faas-Timeout-Ms: "
+_MAX_HEAD = headers.MAX_HEADERS - 64
+"""Bytes; Pods take ``MAX_HEADERS``, with the last line's value and what ends the head."""
 
 
 class Request(NamedTuple):
@@ -66,6 +68,8 @@ def read(fields: Mapping[str, str] | None, body: bytes, host: str, identity: str
         lower = name.lower()
         if lower == headers.TRACEPARENT or lower in headers.FORWARDED_REQUEST:
             head += _line(name, fields[name])
+    if len(head) > _MAX_HEAD:
+        raise FaasError(Code.HEADERS_TOO_LARGE, f"the headers take {len(head)} bytes; at most {_MAX_HEAD} are allowed")
     return Request(identity, outside or not progress, progress, timeout, preference, head + _LAST, method == "HEAD")
 
 

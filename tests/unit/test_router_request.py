@@ -134,3 +134,8 @@ def test_no_header_adds_a_line_to_the_request(fields: dict[str, str]) -> None:
     assert all(": " in line for line in rest)
     assert "\n" not in head.replace("\r\n", "")
     assert "\r" not in head.replace("\r\n", "")
+
+
+def test_headers_beyond_what_a_pod_takes_are_refused() -> None:
+    assert code_of(User_Agent="a" * 70_000) == Code.HEADERS_TOO_LARGE
+    assert len(read(User_Agent="a" * 65_000).head) < headers.MAX_HEADERS
