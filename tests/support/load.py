@@ -106,7 +106,7 @@ async def _worker(
         call = Call(f"{number}-{count}", time.monotonic(), 0.0, 0)
         try:
             if reader is None or writer is None:
-                reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+                reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
             body = json.dumps({"id": call.id, "file": str(load.file)}).encode()
             call.status, call.body, keep = await _post(reader, writer, parts, body, headers)
             if not keep:
