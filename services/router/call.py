@@ -25,7 +25,7 @@ class Call:
 
     __slots__ = (
         "arrived", "attempts", "body", "deadline", "id", "key", "owner", "progress", "reply", "request", "route",
-        "sent", "slot", "subject", "target",
+        "sent", "slot", "subject", "target", "waits_from",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, subject: str, key: str, reply: str, request: Request, body: bytes, now: float):
@@ -40,6 +40,8 @@ class Call:
         self.body = body
         self.arrived = now
         self.deadline: float | None = now + request.timeout if request.timeout is not None else None
+        self.waits_from = now
+        """From when on its waiting counts: its arrival, or when its Pod was lost and it may be sent again."""
         self.attempts = 0
         """How often it was sent and may have started."""
         self.route: Route | None = None

@@ -116,12 +116,14 @@ class Forwarder:
             self._refuse(call, error)
 
     def tick(self) -> None:
-        """Ends the calls whose time is over."""
-        for call in self.deadlines.due(self._clock()):
-            if call.target is None:
-                self.queue.remove(call.key, call)
-                self._refuse(call, errors.waited_too_long(call, self._clock()))
-            else:
+        """Ends the calls whose time is over; those that wait first, since each end of another gives its room away."""
+        now = self._clock()
+        due = self.deadlines.due(now)
+        for call in [call for call in due if call.target is None]:
+            self.queue.remove(call.key, call)
+            self._refuse(call, errors.waited_too_long(call, now))
+        for call in due:
+            if call.target is not None:
                 self._stop(call, errors.too_slow(call.target.name))
 
     def abandon(self) -> None:
@@ -149,18 +151,18 @@ class Forwarder:
         limit = self._wait_limit(call, route)
         if isinstance(limit, FaasError):
             self._refuse(call, limit)
-            return
-        self._enqueue(call, limit)
-        self._around.wants_pod(route)
+        else:
+            self._enqueue(call, limit)
+            self._around.wants_pod(route)
 
     def _wait_limit(self, call: Call, route: Route) -> FaasError | float:
         limit = self._bounded(call, self._settings.max_wait)
         if route.callable:
             return limit
-        return coldstart.decide(route.ref, route.function, call.request.preference, self._clock(), limit)
+        return coldstart.decide(route.ref, route.function, call.request.preference, call.waits_from, limit)
 
     def _bounded(self, call: Call, seconds: float) -> float:
-        limit = self._clock() + seconds
+        limit = call.waits_from + seconds
         return limit if call.deadline is None else min(limit, call.deadline)
 
     def _enqueue(self, call: Call, until: float) -> None:
@@ -195,7 +197,8 @@ class Forwarder:
                 self._pause(target)
             else:
                 self._suspect(target)
-            self._again(call, route)
+            self._totals.retried += 1
+            self._put_back(call, route)
         else:
             if target.busy:
                 self._resume(target)
@@ -208,9 +211,11 @@ class Forwarder:
         target, route = self._returned(call)
         if failure is Failure.NOT_SENT:
             self._suspect(target)
-            self._again(call, route)
+            self._totals.retried += 1
+            self._put_back(call, route)
         elif failure is Failure.LOST and route.idempotent and call.attempts + 1 < ATTEMPTS:
             call.attempts += 1
+            call.waits_from = self._clock()
             self._totals.repeated += 1
             self._suspect(target)
             self._put_back(call, route)
@@ -238,17 +243,16 @@ class Forwarder:
 
     # --- again ---
 
-    def _again(self, call: Call, route: Route) -> None:
-        self._totals.retried += 1
-        self._put_back(call, route)
-
     def _put_back(self, call: Call, route: Route) -> None:
         if route.function is None:
             self._refuse(call, coldstart.not_found(route.ref))
             return
-        limit = self._wait_limit(call, route)
+        now, limit = self._clock(), self._wait_limit(call, route)
         if isinstance(limit, FaasError):
-            limit = self._bounded(call, SECOND_CHANCE)
+            limit = min(now + SECOND_CHANCE, self._bounded(call, self._settings.max_wait))
+        if limit <= now:  # turned away again and again
+            self._refuse(call, errors.waited_too_long(call, now))
+            return
         call.slot = self.deadlines.add(call, limit)
         self.queue.put_back(call.key, call, len(call.body))
         self._around.wants_pod(route)

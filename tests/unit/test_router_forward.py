@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.contracts.names import FunctionRef
@@ -44,7 +45,7 @@ class Sent:
 class World:
     """Virtual time, simulated Pods, and everything that the forwarder needs around it."""
 
-    def __init__(self, modes: list[str], idempotent: bool, wait: bool) -> None:
+    def __init__(self, modes: list[str], idempotent: bool, wait: bool, max_wait: float = 5.0) -> None:
         self.now = 100.0
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.numbers = itertools.count()
@@ -53,7 +54,7 @@ class World:
         self.replies: dict[str, tuple[Reply, float]] = {}
         self.deadlines: dict[str, float] = {}
         self.table = RouteTable(lambda host, port: self)  # type: ignore[arg-type, return-value]
-        limits = RouterSettings(function_queue_calls=8, queue_calls=8, max_wait=5.0)
+        limits = RouterSettings(function_queue_calls=8, queue_calls=8, max_wait=max_wait)
         self.forwarder = Forwarder(limits, self.table, self, Totals(), lambda: self.now)
         self.forwarder.on_synced()
         self.function = function(
@@ -166,6 +167,9 @@ STEPS = st.lists(
 )
 
 
+@example([("pod", 0, "ready"), ("call", None, "")], ["busy"], False, False)
+@example([("pod", 0, "ready"), ("call", None, "wait")], ["draining"], True, True)
+@example([("pod", 0, "ready"), ("call", None, "")], ["lost after"], True, True)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.lists(st.sampled_from(MODES), max_size=12), st.booleans(), st.booleans())
 def test_every_call_is_answered_once_in_time_and_runs_no_more_often_than_it_may(
@@ -223,3 +227,20 @@ def test_abandon_answers_everything() -> None:
     codes = Counter(reply.code for reply, _ in world.replies.values())
     assert codes == {"outcome_unknown": CONCURRENCY, "draining": 3}
     assert empty == [True]
+
+
+@pytest.mark.parametrize("wait", [5.0, 5.01, 5.02])
+def test_a_call_whose_wait_ends_when_a_pod_gets_room_is_not_started(wait: float) -> None:
+    world = World(["silent"], idempotent=False, wait=True, max_wait=30.0)
+    world.change(pod(("10.0.0.1", 1)))
+    for _ in range(2 * CONCURRENCY):  # each has the Pod for its timeout and the grace, 2.5 s
+        world.arrive(None, "")
+    last = [f"c{len(world.deadlines) + number}" for number in range(CONCURRENCY)]
+    for _ in last:  # some of these waits end in the same tick as the second calls do
+        world.arrive(wait, "")
+    world.pass_time(wait + 0.1)
+    for identity in last:
+        reply, when = world.replies[identity]
+        assert reply.code == "deadline_exceeded"
+        assert when <= 100.0 + wait + 0.05
+        assert not world.runs[identity]
