@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from services.contracts.workflow.read import Node, Part, name_of, read_object, read_part
+from services.contracts.workflow.read import Node, Part, Wrong, name_of, note_unknown, read_object, read_part
 from services.contracts.workflow.values import TextField, Uri, read_uri
 
 Scheme = Literal["basic", "bearer", "digest", "oauth2", "oidc"]
@@ -122,10 +122,15 @@ _POLICIES: dict[str, type[Part]] = {
 
 def read_authentication(node: Node) -> Authentication:
     """A policy: exactly one scheme, with its properties or the name of the secret that has them."""
-    policy = read_object(node)
-    if len(policy) != 1 or next(iter(policy)) not in _POLICIES:
+    schemes = [scheme for scheme in read_object(node) if scheme in _POLICIES]
+    unknown = [key for key in node.value if key not in _POLICIES]
+    for key in unknown:
+        note_unknown(node, key, list(_POLICIES))
+    if len(schemes) != 1:
         node.refuse(f"exactly one of {', '.join(_POLICIES)}")
-    scheme = next(iter(policy))
+    if unknown:
+        raise Wrong
+    scheme = schemes[0]
     properties = node.child(scheme)._replace(secrets=True)
     if "use" in read_object(properties):
         if properties.value["use"] == "":

@@ -244,8 +244,9 @@ def _check_keys(part: type[Part], node: Node, known: list[str]) -> bool:
 
 def near(text: str, known: Sequence[str]) -> str:
     """A hint at the known word that was probably meant; empty when none is near."""
-    found = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
-    return f"did you mean {found[0]}?" if found else ""
+    by_lower = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(text.lower(), by_lower, n=1, cutoff=0.5)
+    return f"did you mean {by_lower[found[0]]}?" if found else ""
 
 
 def note_unknown(node: Node, key: Any, known: list[str]) -> None:

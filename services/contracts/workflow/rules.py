@@ -49,7 +49,7 @@ def _check_schedule(definition: Definition, scope: Scope) -> None:
     schedule = definition.schedule
     if schedule is None:
         return
-    if schedule.every is schedule.cron is schedule.after is schedule.on is None:
+    if all(trigger is None for trigger in (schedule.every, schedule.cron, schedule.after, schedule.on)):
         _note(scope, "/schedule", "none of them", "at least one of every, cron, after, on")
     if schedule.on is None and "read" in definition.source["schedule"]:
         _note(scope, "/schedule/read", "read without on", "on beside it")
@@ -137,10 +137,8 @@ def _check_calls(definition: Definition, scope: Scope) -> None:
         try:
             parse_ref(name) if "/" in name else check_label(name)
         except InvalidName as error:
-            hint = near(name, list(definition.use.functions))
-            _note(
-                scope, f"{task.pointer}/call", describe(name), "a Function's name or namespace/name", hint or str(error)
-            )
+            hint = near(name, list(definition.use.functions)) or str(error)
+            _note(scope, f"{task.pointer}/call", describe(name), "a Function's name or namespace/name", hint)
     for name, function in definition.use.functions.items():
         if name in _reached(definition, function):
             hint = "the platform's Function of that name is namespace/name"

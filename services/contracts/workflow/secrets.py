@@ -49,12 +49,10 @@ def _check_calls(definition: Definition, scope: Scope, using: list[Expression]) 
             continue
         shaped = [e for e in using if e.pointer.startswith(f"{task.pointer}/input/")]
         given = [e for e in using if e.pointer.startswith(f"{task.pointer}/with/")]
-        function = definition.function(task) if isinstance(task, CallFunction) else task
-        if function in definition.use.functions.values() and not isinstance(function, Call):
+        function = definition.use.functions.get(task.call) if isinstance(task, CallFunction) else None
+        if function is not None and not isinstance(function, Call):
             for expression in shaped + given:
-                _note(
-                    scope, expression, f"the function {task.definition['call']} is no call: it could record its value"
-                )
+                _note(scope, expression, f"the function {task.call} is no call: it could record its value")
         leaks = (f"{task.pointer}/output/", f"{task.pointer}/export/")
         for expression, _ in scope.expressions:
             if shaped and expression.pointer.startswith(leaks) and _INPUT.search(expression.text):

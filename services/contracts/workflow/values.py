@@ -40,7 +40,7 @@ def read_expression(node: Node) -> Expression:
     if is_whole(parts):
         return _noted(node, Expression(parts[0][1], node.pointer))
     if not text.strip() or any(program for program, _ in parts):
-        node.refuse("one expression")
+        node.refuse("one expression", kind="rule")
     return _noted(node, Expression(text.strip(), node.pointer))
 
 

@@ -146,8 +146,7 @@ class _Builder:
             self._fail(event, "an empty key", "a text as key")
         if event.style is None and event.value == "<<":
             self._fail(event, "the merge key <<", "the fields themselves", "merging belongs to YAML 1.1")
-        self._scalar_text(event)
-        return str(event.value)
+        return self._scalar_text(event)
 
     def _scalar(self, event: ScalarEvent, tag: str | None) -> Any:
         text = self._scalar_text(event)
@@ -167,9 +166,12 @@ class _Builder:
 
     def _scalar_text(self, event: ScalarEvent) -> str:
         text = str(event.value)
-        if _SURROGATE.search(text):
+        if _SURROGATE.search(text) is None:
+            return text
+        try:  # JSON escapes a character beyond U+FFFF as two halves
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
             self._fail(event, "half of a surrogate pair", "Unicode characters")
-        return text
 
     def _tag(self, event: Event) -> str | None:
         tag = getattr(event, "tag", None)
