@@ -18,6 +18,11 @@ def pinned(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text()))
 
 
+def canonical(name: str) -> str:
+    """As PyPI compares names (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @pytest.mark.parametrize("image", IMAGES)
 def test_packages_have_the_versions_that_are_tested(image: str) -> None:
     found = pinned(ROOT / "deploy/images" / image / "requirements.lock")
@@ -32,10 +37,8 @@ def test_an_image_has_every_package_that_its_code_imports(image: str) -> None:
     graph = grimp.build_graph(IMAGES[image], include_external_packages=True, cache_dir=None)
     modules = {name for name in graph.modules if "." not in name and name != IMAGES[image]}
     of_module = packages_distributions()
-    needed = {of_module[name][0].lower().replace("_", "-") for name in modules if name in of_module}
-    installed = {
-        name.lower().replace("_", "-") for name in pinned(ROOT / "deploy/images" / image / "requirements.lock")
-    }
+    needed = {canonical(of_module[name][0]) for name in modules if name in of_module}
+    installed = set(map(canonical, pinned(ROOT / "deploy/images" / image / "requirements.lock")))
     assert needed - installed == set(), f"add it to {image}-image in pyproject.toml and run `make lock`"
 
 
