@@ -1,6 +1,8 @@
 """The counting connection against a real nats-server: every event, whatever its shape, and what is between them."""
 
 import asyncio
+import json
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,9 +11,12 @@ from typing import Any
 import nats
 import pytest
 
+from cli.local import pki
+from cli.local.topology import nats_server
 from services.common.settings import Common
 from services.contracts.subjects import RECEIVED_ALL
 from services.scaler.feed import PAUSE, Counter, Feed
+from tests.support.apiserver import free_port
 from tests.support.bus import Bus, running_bus
 
 KNOWN = b"faas.event.default.function.known.received"
@@ -129,6 +134,33 @@ def test_a_wrong_password_is_told_once_and_tried_again(bus: Bus, caplog: pytest.
     asyncio.run(main())
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
+
+
+def test_a_server_that_wants_tls_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = pki.create_authority()
+    pki.write_key_pair(authority, tmp_path / "ca.crt", tmp_path / "ca.key")
+    pki.write_key_pair(
+        pki.issue_server_certificate(authority, "nats", ["127.0.0.1"]), tmp_path / "nats.crt", tmp_path / "nats.key"
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+    port = free_port()
+    tls = {"cert_file": str(tmp_path / "nats.crt"), "key_file": str(tmp_path / "nats.key")}
+    (tmp_path / "nats.conf").write_text(json.dumps({"listen": f"127.0.0.1:{port}", "tls": tls}))
+    server = subprocess.Popen([nats_server(), "-c", str(tmp_path / "nats.conf")], stderr=subprocess.DEVNULL)
+
+    async def main() -> None:
+        async with listening(Common(nats_url=f"tls://127.0.0.1:{port}")) as found:
+            client = await nats.connect(f"tls://127.0.0.1:{port}")
+            for _ in range(1_000):
+                await client.publish(KNOWN.decode(), b"x" * 300)
+            await client.close()
+            await found.until(lambda: found.counts[KNOWN] == 1_000)
+
+    try:
+        asyncio.run(main())
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
