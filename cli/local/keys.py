@@ -13,16 +13,17 @@ NODE = "local"
 
 def ensure(layout: Layout, ports: Ports) -> None:
     """Creates what is missing and writes what depends on the ports anew."""
+    users = (*accounts.SERVICES, accounts.caller(TENANT))
+    for user in users:  # a new version may have a service more
+        if not layout.password_file(user).exists():
+            pki.write_secret(layout.password_file(user), secrets.token_urlsafe(24))
     if not (layout.secrets / "api-token").exists():
         _certificates(layout)
-        for user in (*accounts.SERVICES, accounts.caller(TENANT)):
-            pki.write_secret(layout.password_file(user), secrets.token_urlsafe(24))
         pki.write_secret(layout.secrets / "archive-key", secrets.token_hex(32))
         pki.write_secret(layout.secrets / "api-token", secrets.token_urlsafe(32))  # last: it marks the set as whole
     authority = (layout.secrets / "ca.crt").read_bytes()
     token = (layout.secrets / "api-token").read_text()
     pki.write_kubeconfig(layout.kubeconfig, f"https://127.0.0.1:{ports.apiserver}", authority, token)
-    users = (*accounts.SERVICES, accounts.caller(TENANT))
     config = accounts.render(
         listen=f"127.0.0.1:{ports.nats}",
         store_dir=str(layout.jetstream),

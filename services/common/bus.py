@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from nats.aio.subscription import Subscription
 
@@ -38,7 +39,7 @@ async def connect(settings: Common, name: str) -> FastClient:
             servers=settings.nats_url.split(","),
             name=name,
             user=settings.nats_user or None,
-            password=read_secret(settings.nats_password_file) or None,
+            password=_password(settings.nats_password_file),
             inbox_prefix=f"_INBOX.{settings.nats_user or name}",
             skip_subject_validation=True,  # subjects are made of checked names only (contracts.subjects)
             allow_reconnect=True,
@@ -62,6 +63,11 @@ async def connect(settings: Common, name: str) -> FastClient:
         raise
     connecting.result()
     return client
+
+
+def _password(path: str) -> Callable[[], str] | None:
+    """What nats-py asks for the password at each connect; None without a file. Raises OSError for an unreadable one."""
+    return (lambda: read_secret(path)) if read_secret(path) else None
 
 
 async def leave(client: FastClient, subscription: Subscription) -> None:
