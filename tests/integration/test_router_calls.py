@@ -14,7 +14,7 @@ from services.contracts.messages import Description, LoadReport, Progress
 from services.contracts.names import FunctionRef
 from tests.support.bus import Bus, running_bus
 from tests.support.pod import BUSY, DRAINING, OK, Answer, Request, TestPod, http_answer, running_pod
-from tests.support.router import ADD, InProcess, client, function, not_ready, pod, router_in_process, until
+from tests.support.router import ADD, InProcess, client, function, not_ready, pod, router_in_process, settle, until
 
 Scene = Callable[[InProcess], Coroutine[Any, Any, None]]
 
@@ -401,7 +401,7 @@ def test_events_reports_and_signs_of_life(play: Callable[..., None], bus: Bus) -
 
         for subject in (subjects.EVENTS_ALL, subjects.LOAD, subjects.progress("gw")):
             await watcher.subscribe(subject, cb=keep)
-        await watcher.flush()
+        await settle(watcher)
         async with running_pod(gate.behave) as one:
             router.put(function(concurrency=1), pod(address(one), "add-1"))
             held = router.call(Faas_Id="long", Faas_Progress=subjects.progress("gw"))
@@ -439,7 +439,7 @@ def test_a_plain_client_of_another_account_is_served(play: Callable[..., None], 
             seen.append(message)
 
         await caller.subscribe(subjects.RECEIVED_ALL, cb=keep)
-        await caller.flush()
+        await settle(caller)
         async with running_pod() as one:
             router.put(function(), pod(address(one)))
             reply = await caller.request(subjects.invoke(ADD), b"{}", headers={"Faas-Progress": "faas.sys.progress.x"})

@@ -11,6 +11,7 @@ from services.common import bus as common_bus
 from services.common.natsclient import FastClient
 from services.common.settings import Common
 from tests.support.bus import running_bus
+from tests.support.router import settle
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -25,7 +26,7 @@ def test_no_request_is_lost_when_a_member_leaves(tmp_path: Path, at_once: bool) 
             subscription = await member.subscribe("faas.test", queue="group", cb=answer)
             if at_once:
                 member.deliver_at_once(subscription, answer)
-            await member.flush()
+            await settle(member)
             return member, subscription
 
         async def call() -> None:

@@ -151,6 +151,15 @@ async def client(bus: Bus, user: str = "gateway") -> Client:
     return opened
 
 
+async def settle(connection: Client) -> None:
+    """Returns when nats-server has taken all that was sent before, subscriptions too.
+
+    Twice, since nats-py's flush writes its ping ahead of what it has only queued; the second follows that.
+    """
+    await connection.flush()
+    await connection.flush()
+
+
 async def close_clients() -> None:
     """Closes what ``client`` opened: the tasks of an open one ignore cancellation and would outlive a failed test."""
     while _clients:
@@ -173,7 +182,7 @@ async def router_in_process(bus: Bus, *, synced: bool = True, **settings: str) -
         for subject, handler in ((subjects.INVOKE_ALL, router.on_call), (subjects.DESCRIBE_ALL, router.on_describe)):
             subscription = await connection.subscribe(subject, queue=subjects.ROUTER_QUEUE, cb=handler)
             connection.deliver_at_once(subscription, handler)
-        await connection.flush()
+        await settle(connection)
         if synced:
             router.forwarder.on_synced()
         try:
