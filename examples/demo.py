@@ -14,6 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
 OPTICKS = HERE / "words" / "opticks.txt"
+WORDS_SETTINGS = ("--concurrency", "2", "--max", "4", "--window", "5s")
+SOON = ("--scale-to-zero-after", "3s")
 ROCKET = HERE / "thumbnail" / "rocket.jpg"
 
 
@@ -56,9 +58,9 @@ class Story:
         ).start()
         return process
 
-    def replicas(self, name: str) -> int:
-        """How many Pods a function has now."""
-        return int(json.loads(self.run("faas", "get", name, "-o", "json", quiet=True))["status"].get("replicas", 0))
+    def replicas(self, name: str, which: str = "replicas") -> int:
+        """How many Pods a function has now, or how many of ``which`` kind."""
+        return int(json.loads(self.run("faas", "get", name, "-o", "json", quiet=True))["status"].get(which, 0))
 
     def wait_for(self, what: Callable[[], bool], seconds: float) -> None:
         """Waits for something to become true; the story ends when it does not."""
@@ -76,10 +78,8 @@ def _print_marked(lines: Iterable[str]) -> None:
 
 def deploy(story: Story) -> None:
     story.tell("deploy: a folder with a main.py is enough")
-    story.run("faas", "deploy", "add", "--scale-to-zero-after", "3s")
-    story.run(
-        "faas", "deploy", "words", "--concurrency", "2", "--max", "4", "--scale-to-zero-after", "3s", "--window", "5s"
-    )
+    story.run("faas", "deploy", "add")
+    story.run("faas", "deploy", "words", *WORDS_SETTINGS)
     story.tell("a requirement (Pillow) is resolved and packed here; no Pod runs an installer")
     story.run("faas", "deploy", "thumbnail")
     story.tell("an ASGI application is a function too")
@@ -117,12 +117,14 @@ def scale(story: Story, gateway: str) -> None:
     story.run("faas", "get", "default/words")
     if load.wait(30) != 0:
         sys.exit("the load failed")
-    story.tell("nobody calls: it goes to zero")
+    story.tell("after a minute without calls a function goes to zero; for this story, after three seconds")
+    story.run("faas", "deploy", "add", *SOON)
+    story.run("faas", "deploy", "words", *WORDS_SETTINGS, *SOON)
     story.wait_for(lambda: story.replicas("default/add") == 0, 20)
     story.run("faas", "get", "default/add")
     story.tell("the next call is answered at once: it is starting, come back")
     story.run("faas", "execute", "default/add", '{"x":3,"y":4}', expect=4)
-    story.wait_for(lambda: story.replicas("default/add") > 0, 5)
+    story.wait_for(lambda: story.replicas("default/add", "readyReplicas") > 0, 10)
     time.sleep(1)  # what the hint said
     story.run("faas", "execute", "default/add", '{"x":3,"y":4}')
     story.tell("and a call that asks to wait is answered from zero")
