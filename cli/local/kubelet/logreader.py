@@ -41,7 +41,8 @@ def parse_query(parameters: dict[str, str], now: float) -> LogQuery:
         since = now - seconds
     if text := parameters.get("sinceTime"):
         try:
-            since = datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+            # a microsecond less: a line's own time, as it is shown, may be rounded up to the next
+            since = datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() - 1e-6
         except ValueError:
             raise InvalidQuery(f"sinceTime: {text!r} is not an RFC 3339 time") from None
     return LogQuery(
