@@ -145,7 +145,7 @@ def test_queries() -> None:
     assert parse_query(parameters, now=100.0) == LogQuery(
         follow=True, timestamps=True, tail_lines=5, since=90.0, limit_bytes=7
     )
-    assert parse_query({"sinceTime": "1970-01-01T00:00:05Z"}, now=100.0).since == 5.0
+    assert parse_query({"sinceTime": "1970-01-01T00:00:05Z"}, now=100.0).since == pytest.approx(5.0, abs=2e-6)
     assert parse_query({"previous": "true"}, now=0.0).previous is True
 
 
