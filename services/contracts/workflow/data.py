@@ -66,7 +66,7 @@ class Error(Part, frozen=True, kw_only=True):
 
 
 class ErrorFilter(Part, frozen=True, kw_only=True):
-    """The values that a caught error must have, each compared as it stands; ``matches_type`` compares types."""
+    """The values that a caught error must have, each compared as it stands, types by ``errors.same_type``."""
 
     not_empty = True
 

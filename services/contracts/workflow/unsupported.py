@@ -27,14 +27,24 @@ def refuse_call(node: Node) -> None:
     """Refuses the ``call`` of a kind, or of a function that would have to be fetched from elsewhere."""
     call = node.value
     if call in CALLS:
-        node.refuse("a Function, http, openapi or asyncapi", hint=CALLS[call], kind="unsupported")
+        node.refuse(
+            "a Function, http, openapi or asyncapi",
+            hint=f"{call} calls are not supported: {CALLS[call]}",
+            kind="unsupported",
+        )
     if "://" in call or "@" in call:
-        node.refuse("the name of a Function or of one in use.functions", hint=USES["catalogs"], kind="unsupported")
+        node.refuse(
+            "the name of a Function or of one in use.functions",
+            hint=f"no function is fetched from elsewhere: {USES['catalogs']}",
+            kind="unsupported",
+        )
 
 
 def refuse_run(node: Node, process: str) -> NoReturn:
     """Refuses a process that is no workflow."""
-    node.child(process).refuse("workflow", found=process, hint=RUNS[process], kind="unsupported")
+    node.child(process).refuse(
+        "workflow", found=process, hint=f"{process} processes are not supported: {RUNS[process]}", kind="unsupported"
+    )
 
 
 def note_uses(node: Node) -> Node:
@@ -42,5 +52,5 @@ def note_uses(node: Node) -> Node:
     for key in USES:
         if key in node.value:
             place = node.child(key)
-            place.note("no " + key, found=key, hint=USES[key], kind="unsupported")
+            place.note("no " + key, found=key, hint=f"{key} are not supported: {USES[key]}", kind="unsupported")
     return node._replace(value={key: value for key, value in node.value.items() if key not in USES})

@@ -50,7 +50,7 @@ def load_yaml(text: str | bytes) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        _refuse(f"{error.problem or error.context}{where}", "YAML 1.2")
+        _refuse(f"{str(error.problem or error.context).removeprefix('found ')}{where}", "YAML 1.2")
     except YAMLError as error:
         _refuse(" ".join(str(error).split())[:200], "YAML 1.2")
 
