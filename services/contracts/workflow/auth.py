@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import field
 
 from services.contracts.workflow.read import Node, Part, Wrong, name_of, note_unknown, read_object, read_part
-from services.contracts.workflow.values import TextField, Uri, read_uri
+from services.contracts.workflow.values import TextField, Uri, UriTemplate, read_uri
 
 Scheme = Literal["basic", "bearer", "digest", "oauth2", "oidc"]
 
@@ -78,7 +78,7 @@ class OAuth2Endpoints(Part, frozen=True, kw_only=True):
 class OidcAuthentication(Part, frozen=True, kw_only=True):
     """OpenID Connect: the endpoints come from the authority's ``/.well-known/openid-configuration``."""
 
-    authority: Uri
+    authority: UriTemplate
     grant: Literal[
         "authorization_code",
         "client_credentials",

@@ -139,6 +139,12 @@ def read_uri(node: Node) -> Text:
     return text
 
 
+def read_uri_template(node: Node) -> Text:
+    """A URI where the language wants no expression."""
+    text = read_uri(node)
+    return node.refuse("a URI, which may have {name} in it") if isinstance(text, Expression) else text
+
+
 def read_variable(node: Node) -> str:
     """The name of a variable for expressions, without its dollar sign."""
     name = read_string(node)
@@ -153,8 +159,10 @@ ExpressionField = Annotated[Expression, read_expression]
 EnclosedExpression = Annotated[Expression, read_enclosed]
 TextField = Annotated[Text, read_text]
 Uri = Annotated[Text, read_uri]
+UriTemplate = Annotated[Text, read_uri_template]
 Value = Annotated[Template, read_template]
-ObjectValue = Annotated[Template, read_object_template]
+ObjectUriTemplate = Annotated[Text, read_uri_template]
+Value = Annotated[Template, read_object_template]
 Transform = Annotated[Expression | Template, read_transform]
 Duration = Annotated[float | Expression, read_duration]
 """Seconds, or an expression that gives an ISO 8601 text (``durations.iso8601_seconds``)."""
