@@ -1,8 +1,10 @@
 """``faas up``, ``down`` and ``status``: twice, side by side, after a lost supervisor, and where they cannot work."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -101,3 +103,42 @@ def test_a_directory_without_room_is_named(tmp_path: Path) -> None:
     assert f"error: the platform's directory {tmp_path / 'full'} cannot be used: " in done.stderr
     status = json.loads(run(FAAS, "status", "--dir", str(tmp_path / "full"), "-o", "json", timeout=30).out)
     assert (status["running"], status["processes"]) == (False, [])
+
+
+def test_nothing_listens_beyond_loopback(platform: Platform, tmp_path: Path) -> None:
+    folder = write(tmp_path / "listener", "def handle(event):\n    return event\n")
+    platform.faas("deploy", str(folder), "--min", "1", check=True)
+    listening = _listening(_tree([process["pid"] for process in platform.status()["processes"]]))
+    assert len(listening) >= 7  # nats, API server, kubelet, three services, a Pod
+    assert {address for address in listening if not address.startswith("127.")} == set()
+    platform.faas("delete", "listener", check=True)
+
+
+def _tree(roots: list[int]) -> set[int]:
+    """The processes with one of ``roots`` above them, these included."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _listening(pids: set[int]) -> list[str]:
+    """The addresses on which these processes listen for TCP (proc(5): state 0A; an address is hexadecimal)."""
+    sockets = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            sockets |= {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    addresses = []
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                words = bytes.fromhex(fields[1].split(":")[0])
+                packed = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+                addresses.append(socket.inet_ntop(family, packed))
+    return addresses
