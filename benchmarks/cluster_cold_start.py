@@ -15,7 +15,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from tests.cluster.deployed import Deployed, manifest
+from tests.cluster.deployed import Deployed, manifest, prepare
 from tests.cluster.node import Node, why_not_here
 
 FUNCTIONS = 4
@@ -32,6 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="faas-benchmark-") as folder:
         node = Node(Path(folder))
         try:
+            prepare()
             node.start()
             with node.network():
                 platform = Deployed(node)

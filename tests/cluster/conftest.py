@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.build import BuildError, kube_program
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.deployed import Deployed
+from tests.cluster.deployed import Deployed, prepare
 from tests.cluster.node import Node, why_not_here
 from tests.cluster.rootfs import debian
 
@@ -29,6 +29,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             kube_program()
             if not why_not_here():
                 debian()
+                prepare()
         except BuildError as error:
             pytest.exit(str(error), returncode=1)
 

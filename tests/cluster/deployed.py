@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli.packing.platforms import chosen
+from cli.packing.source import of_folder, pack
 from tests.cluster.node import Node
-from tests.cluster.platform_images import nats_image, platform_image, python_image
+from tests.cluster.platform_images import DEBIAN_PYTHON, nats_image, platform_image, python_image
 
 ROOT = Path(__file__).parents[2]
 FAAS = Path(sys.executable).with_name("faas")
+EXAMPLE_WITH_REQUIREMENTS = ROOT / "examples/thumbnail"
 SYSTEM = "faas-system"
 UP_SECONDS = 180
 
@@ -37,7 +40,10 @@ class Deployed:
         self.token = ""
 
     def install(self) -> None:
-        """Loads the images, applies the overlay for one node, and returns when every part is ready."""
+        """Loads the images, applies the overlay for one node, and returns when every part is ready.
+
+        `prepare` must have been called outside: no registry is reached from the node's network.
+        """
         self.node.load(platform_image(), python_image(), nats_image())
         self.api.expect("POST", "/api/v1/persistentvolumes", volume(self.node.directory / "nats-data"))
         self.kubectl("apply", "-k", str(ROOT / "deploy/overlays/single"), check=True)
@@ -114,6 +120,13 @@ class Deployed:
             arguments = ("logs", "-n", SYSTEM, "-l", selector, "--tail=25", "--prefix", "--ignore-errors")
             said.append(f"--- {part}\n{self.kubectl(*arguments).out}")
         return "\n".join(said)
+
+
+def prepare() -> None:
+    """Downloads what images and functions with requirements are made of, into caches. Raises BuildError, Failure."""
+    for image in (platform_image, python_image):
+        image()
+    pack(of_folder(EXAMPLE_WITH_REQUIREMENTS, None), chosen(DEBIAN_PYTHON, None, None), upgrade=False)
 
 
 def run(command: list[str], stdin: str | None, timeout: float, env: dict[str, str], check: bool = False) -> Finished:

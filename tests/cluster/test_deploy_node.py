@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.deployed import FAAS, ROOT, SYSTEM, Deployed, manifest, run
+from tests.cluster.deployed import EXAMPLE_WITH_REQUIREMENTS, FAAS, ROOT, SYSTEM, Deployed, manifest, run
 from tests.cluster.image import layer_blob
 from tests.cluster.platform_images import DEBIAN_PYTHON, LIMIT, PLATFORM, nats_image, platform_image, python_image
 from tests.cluster.test_cluster_node import wait_until
@@ -142,7 +142,7 @@ def test_applied_watched_and_deleted_by_kubectl(platform: Deployed) -> None:
 
 
 def test_requirements_come_from_an_archive(platform: Deployed) -> None:
-    example = ROOT / "examples/thumbnail"
+    example = EXAMPLE_WITH_REQUIREMENTS
     platform.faas("deploy", str(example), "--python", DEBIAN_PYTHON, "--min", "1", check=True)
     request = urllib.request.Request(f"{platform.gateway}/default/thumbnail", (example / "rocket.jpg").read_bytes())
     request.add_header("Authorization", f"Bearer {platform.token}")
