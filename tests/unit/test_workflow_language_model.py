@@ -6,10 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contracts.names import FunctionRef
-from services.contracts.workflow import Definition, InvalidWorkflow, auth, calls, data, parse, parse_yaml, tasks, walk
+from services.contracts.workflow import (
+    Definition,
+    InvalidWorkflow,
+    auth,
+    calls,
+    data,
+    parse,
+    parse_yaml,
+    schemas,
+    tasks,
+    walk,
+)
 from services.contracts.workflow.durations import MAX_SECONDS, iso8601_seconds
 from services.contracts.workflow.errors import STATUS, canonical, same_type, standard_type
 from services.contracts.workflow.expressions import Expression, Interpolation, Template, text_of
+from services.contracts.workflow.uri import NotExpandable, expand
 from tests.support.workflows import EVERYTHING, definition
 
 
@@ -283,3 +295,39 @@ def test_nothing_is_no_definition() -> None:
     for document in (None, [], "text", 1, {}):
         with pytest.raises(InvalidWorkflow):
             parse(document)
+
+
+def test_all_expressions_and_schemas_are_listed_with_their_places(everything: Definition) -> None:
+    places = [expression.pointer for expression in everything.expressions]
+    assert len(places) == len(set(places)) + 1  # of the two in one string
+    assert {"/input/from", "/do/11/events/foreach/do/0/log/with/event", "/use/retries/patient/when"} <= set(places)
+    assert [place for place, _ in schemas(everything)] == [
+        "/input/schema",
+        "/output/schema",
+        "/do/0/first/input/schema",
+        "/do/0/first/output/schema",
+        "/do/0/first/export/schema",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "uri"),
+    [
+        ("https://x/{id}", "https://x/7"),
+        ("https://x/{name}?q={name}", "https://x/a%20b%2Fc%3F?q=a%20b%2Fc%3F"),
+        ("https://x/{pet.id}/{pet}", "https://x/9/"),
+        ("{flag}-{none}-{missing}-{half}", "true---0.5"),
+        ("{tilde}", "~._-%C3%A9"),
+        ("no variable", "no variable"),
+    ],
+)
+def test_uri_templates(template: str, uri: str) -> None:
+    data = {"id": 7, "name": "a b/c?", "pet.id": 9, "flag": True, "none": None, "half": 0.5, "tilde": "~._-é"}
+    assert expand(template, data) == uri
+
+
+def test_a_uri_takes_no_object_and_data_may_be_anything() -> None:
+    for value in ({}, []):
+        with pytest.raises(NotExpandable, match=r"\{pet\}"):
+            expand("/{pet}", {"pet": value})
+    assert expand("/{pet}", [1]) == "/"

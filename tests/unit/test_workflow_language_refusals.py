@@ -75,6 +75,12 @@ SET = {"set": {"a": 1}}
         ({"for": {"in": ".x", "each": "then"}, "do": []}, "/for/each", "rule", "a name that jq takes for a variable"),
         ({"for": {"in": ".x", "each": "context"}, "do": []}, "/for/each", "rule", "another name than those"),
         ({"for": {"in": ".x", "each": "index"}, "do": []}, "/for/at", "rule", "another variable than each"),
+        (
+            {"listen": {"to": {"any": []}}, "foreach": {"at": "item"}},
+            "/foreach/at",
+            "rule",
+            "another variable than item",
+        ),
         ({"for": {"in": ".x"}}, "", "shape", "found no do; expected the field do"),
         ({"emit": {"event": {"with": {"source": "/x"}}}}, "/emit/event/with", "shape", "found no type"),
         ({"listen": {"to": {}}}, "/listen/to", "shape", "found none of them; expected exactly one of all, any, one"),
@@ -155,6 +161,7 @@ def test_a_wrong_task(task: dict[str, Any], pointer: str, kind: str, text: str) 
         ({"use": {"function": {}}}, "/use/function", "did you mean functions?"),
         ({"use": {"functions": {"f": {"set": {}}}}}, "/use/functions/f/set", "at least one field"),
         ({"use": {"functions": {"f": {**SET, "then": "f"}}}}, "/use/functions/f/then", "no task follows this one"),
+        ({"use": {"functions": {"http": SET}}}, "/use/functions/http", "no kind of call"),
         ({"use": {"authentications": {"a": {"use": "b"}}}}, "/use/authentications/a/use", "unknown field use"),
         (
             {"use": {"authentications": {"a": {"basic": {"use": "s"}}}}},

@@ -6,7 +6,17 @@ Pure: no I/O, no jq. ``docs/reference/workflow-language.md`` says what is suppor
 from services.contracts.workflow.model import Definition
 from services.contracts.workflow.parse import parse, parse_yaml
 from services.contracts.workflow.problems import InvalidWorkflow, Problem
-from services.contracts.workflow.walk import task_lists, walk
+from services.contracts.workflow.walk import schemas, task_lists, walk
 from services.contracts.workflow.yaml12 import load_yaml
 
-__all__ = ["Definition", "InvalidWorkflow", "Problem", "load_yaml", "parse", "parse_yaml", "task_lists", "walk"]
+__all__ = [
+    "Definition",
+    "InvalidWorkflow",
+    "Problem",
+    "load_yaml",
+    "parse",
+    "parse_yaml",
+    "schemas",
+    "task_lists",
+    "walk",
+]

@@ -9,6 +9,7 @@ from services.contracts.workflow import calls
 from services.contracts.workflow.auth import Authentication, AuthenticationReference, Policy
 from services.contracts.workflow.data import Error, Input, Output, Retry, Timeout, TimeoutOrName
 from services.contracts.workflow.events import Read, Strategy
+from services.contracts.workflow.expressions import Expression
 from services.contracts.workflow.identity import read_cron, read_dsl, read_label, read_language, read_version
 from services.contracts.workflow.read import Part
 from services.contracts.workflow.task import Task
@@ -57,9 +58,14 @@ class Evaluate(Part, frozen=True, kw_only=True):
 
 
 class Definition(Part, frozen=True, kw_only=True):
-    """A whole workflow. ``source`` is the document that it was read from (for ``$workflow.definition``)."""
+    """A whole workflow.
+
+    ``source`` is the document that it was read from (for ``$workflow.definition``); ``expressions`` are all that stand
+    in it, in the order of the document, for whoever checks or compiles them.
+    """
 
     source: dict[str, Any]
+    expressions: tuple[Expression, ...]
     document: Document
     do: list[Task]
     input: Input | None = None

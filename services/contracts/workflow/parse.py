@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import structs
+
 from services.contracts.workflow import calls, rules, tasks, unsupported
 from services.contracts.workflow.limits import exceeded
 from services.contracts.workflow.model import Definition, Use
@@ -35,13 +37,13 @@ def parse(document: Any) -> Definition:
         raise InvalidWorkflow([Problem("", "syntax", broken, "a smaller document")])
     scope = Scope(loose=_is_loose(document))
     try:
-        definition = read_part(Definition, Node(document, "", scope), source=document)
+        definition = read_part(Definition, Node(document, "", scope), source=document, expressions=())
     except Wrong:
         raise InvalidWorkflow(scope.problems) from None
     rules.check(definition, scope)
     if scope.problems:
         raise InvalidWorkflow(scope.problems)
-    return definition
+    return structs.replace(definition, expressions=tuple(expression for expression, _ in scope.expressions))
 
 
 def _is_loose(document: Any) -> bool:

@@ -8,11 +8,13 @@ from services.contracts.workflow.calls import CallFunction
 from services.contracts.workflow.model import Definition
 from services.contracts.workflow.problems import describe, escape
 from services.contracts.workflow.read import Node, Scope, near
-from services.contracts.workflow.task import Foreach, Task
-from services.contracts.workflow.tasks import ForTask, ListenTask, RunTask, SwitchTask, TryTask
-from services.contracts.workflow.walk import task_lists, walk
+from services.contracts.workflow.task import Task
+from services.contracts.workflow.tasks import ForTask, RunTask, SwitchTask, TryTask
+from services.contracts.workflow.unsupported import CALLS
+from services.contracts.workflow.walk import foreach_of, task_lists, walk
 
 DIRECTIVES = ("continue", "exit", "end")
+BUILT_IN = ("http", "openapi", "asyncapi", *CALLS)
 
 
 def check(definition: Definition, scope: Scope) -> None:
@@ -117,13 +119,9 @@ def _check_task(task: Task, scope: Scope) -> None:
             text = getattr(task.run.workflow, field)
             if not is_label(text):
                 _note(scope, f"{task.pointer}/run/workflow/{field}", describe(text), "the name of a resource")
-    foreach = _foreach(task)
+    foreach, place = foreach_of(task)
     if foreach is not None and foreach.item == foreach.at:
-        _note(scope, task.pointer, f"item and at both {foreach.at}", "two variables in foreach")
-
-
-def _foreach(task: Task) -> Foreach | None:
-    return task.foreach if isinstance(task, ListenTask) else None
+        _note(scope, f"{place}/at", describe(foreach.at), "another variable than item")
 
 
 def _check_calls(definition: Definition, scope: Scope) -> None:
@@ -140,6 +138,8 @@ def _check_calls(definition: Definition, scope: Scope) -> None:
             hint = near(name, list(definition.use.functions)) or str(error)
             _note(scope, f"{task.pointer}/call", describe(name), "a Function's name or namespace/name", hint)
     for name, function in definition.use.functions.items():
+        if name in BUILT_IN:
+            _note(scope, function.pointer, name, "a name that is no kind of call: call means the kind by it")
         if name in _reached(definition, function):
             hint = "the platform's Function of that name is namespace/name"
             _note(scope, function.pointer, f"{name}, which calls itself", "a function that ends", hint)
