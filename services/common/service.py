@@ -45,6 +45,9 @@ def run(name: str, settings_type: type[S], main: Main[S]) -> None:
     except BaseExceptionGroup as failure:
         log.error("stopped by an error", exc_info=failure)
         sys.exit(1)
+    except OSError as error:  # such as an address that cannot be listened on: its text says all
+        log.error("stopped: %s", error)
+        sys.exit(1)
 
 
 def instance_name(settings: Common) -> str:

@@ -5,9 +5,10 @@ Each service's ``config.py`` documents its own as a struct; this module only rea
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 
 class Common(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,11 +24,11 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """Path of a kubeconfig; empty means the Pod's service account."""
     http_host: str = "127.0.0.1"
     """Address that the service's HTTP endpoint binds."""
-    http_port: int = 0
+    http_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """Port of the service's HTTP endpoint; 0 lets the kernel choose and writes it to the log."""
-    instance: str = ""
+    instance: Annotated[str, Meta(pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)] = ""
     """This process's name among its equals, a DNS-1123 label; empty: made from the host's name and a random part."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     """``debug``, ``info``, ``warning`` or ``error``."""
 
 
@@ -51,9 +52,26 @@ def load(type_: type[S], environ: Mapping[str, str]) -> S:
             values[field.name] = msgspec.convert(environ[variable], field.type, strict=False)
         except msgspec.ValidationError as error:
             problems.append(f"{variable}={environ[variable]!r}: {error}")
+            continue
+        if field.name.endswith("_file") or field.name == "kubeconfig":
+            problems += _unreadable(variable, environ[variable])
     if problems:
         raise InvalidSettings("\n".join(problems))
-    return type_(**values)
+    try:
+        return type_(**values)
+    except ValueError as error:  # what a struct's __post_init__ says of several that do not go together
+        raise InvalidSettings(str(error)) from None
+
+
+def _unreadable(variable: str, path: str) -> list[str]:
+    """What is wrong with a file that a setting names; nothing for an empty path."""
+    try:
+        if path:
+            with open(path, "rb"):
+                pass
+    except OSError as error:
+        return [f"{variable}={path!r}: {error.strerror}"]
+    return []
 
 
 def read_secret(path: str) -> str:
