@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from services.contracts.workflow.read import Node, Part, Wrong, name_of, note_unknown, read_object, read_part
+from services.contracts.workflow.node import Node, Part, Wrong, note_unknown
+from services.contracts.workflow.read import name_of, read_object, read_part
 from services.contracts.workflow.values import TextField, Uri, UriTemplate, read_uri
 
 Scheme = Literal["basic", "bearer", "digest", "oauth2", "oidc"]

@@ -7,7 +7,8 @@ from services.contracts.workflow.data import (
     Input,
 )
 from services.contracts.workflow.expressions import Expression, Template, Text
-from services.contracts.workflow.read import Node, Part, either, read_map, read_string, with_secrets
+from services.contracts.workflow.node import Node, Part
+from services.contracts.workflow.read import either, read_map, read_string, with_secrets
 from services.contracts.workflow.task import Foreach, Task
 from services.contracts.workflow.values import (
     Duration,

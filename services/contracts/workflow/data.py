@@ -3,7 +3,8 @@
 from typing import Annotated, Any, Literal
 
 from services.contracts.workflow.auth import ExternalResource
-from services.contracts.workflow.read import Node, Part, either, name_of, read_integer, read_object, read_string
+from services.contracts.workflow.node import Node, Part
+from services.contracts.workflow.read import either, name_of, read_integer, read_object, read_string
 from services.contracts.workflow.values import Duration, ExpressionField, TextField, Transform, Uri
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Union
 from msgspec import field
 
 from services.contracts.workflow.expressions import Expression, Template
-from services.contracts.workflow.read import Node, Part, read_object, read_part, read_string
+from services.contracts.workflow.node import Node, Part
+from services.contracts.workflow.read import read_object, read_part, read_string
 from services.contracts.workflow.values import ExpressionField, TextField, read_expression, read_template, read_uri
 
 Read = Literal["data", "envelope", "raw"]

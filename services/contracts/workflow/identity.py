@@ -3,7 +3,8 @@
 import re
 
 from services.contracts.names import is_label
-from services.contracts.workflow.read import Node, read_string
+from services.contracts.workflow.node import Node
+from services.contracts.workflow.read import read_string
 
 DSL = "1.0.3"
 """The version of the language that this package reads."""

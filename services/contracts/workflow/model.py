@@ -11,7 +11,7 @@ from services.contracts.workflow.data import Error, Input, Output, Retry, Timeou
 from services.contracts.workflow.events import Read, Strategy
 from services.contracts.workflow.expressions import Expression
 from services.contracts.workflow.identity import read_cron, read_dsl, read_label, read_language, read_version
-from services.contracts.workflow.read import Part
+from services.contracts.workflow.node import Part
 from services.contracts.workflow.task import Task
 from services.contracts.workflow.values import Duration, Object
 

@@ -7,18 +7,9 @@ from msgspec import structs
 from services.contracts.workflow import calls, rules, tasks, unsupported
 from services.contracts.workflow.limits import exceeded
 from services.contracts.workflow.model import Definition, Use
+from services.contracts.workflow.node import Node, Scope, Wrong
 from services.contracts.workflow.problems import InvalidWorkflow, Problem
-from services.contracts.workflow.read import (
-    Node,
-    Scope,
-    Wrong,
-    read_all,
-    read_list,
-    read_object,
-    read_part,
-    read_string,
-    register,
-)
+from services.contracts.workflow.read import read_all, read_list, read_object, read_part, read_string, register
 from services.contracts.workflow.task import Task
 from services.contracts.workflow.yaml12 import load_yaml
 

@@ -5,71 +5,15 @@ A struct mirrors an object of the language: a field's name is the key (``with_``
 given one by ``register``. ``exactly_one`` lists groups of fields of which one must be there.
 """
 
-import difflib
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NoReturn, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
 
-from services.contracts.workflow.expressions import Expression
-from services.contracts.workflow.problems import Kind, Problem, describe, escape
-
-
-class Part(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    rename=lambda name: "".join(
-        word if index == 0 else word.capitalize() for index, word in enumerate(name.rstrip("_").split("_"))
-    ),
-):
-    """Base of everything that a definition is made of; immutable."""
-
-    exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    not_empty: ClassVar[bool] = False
-
-
-class Wrong(Exception):
-    """This value can't be read; its problem is already noted."""
-
-
-class Scope(msgspec.Struct):
-    """What one reading of a document shares: how it is read, and what was found."""
-
-    loose: bool = False
-    problems: list[Problem] = []
-    expressions: list[tuple[Expression, bool]] = []
-    """Each expression, and whether ``$secrets`` may stand in it."""
-    references: list[tuple[str, str, str]] = []
-    """Each use of a name: the part of ``use`` that must have it, the name, and the place."""
-
-
-class Node(NamedTuple):
-    """A value of the document and its place."""
-
-    value: Any
-    pointer: str
-    scope: Scope
-    secrets: bool = False
-    """Whether expressions below may use ``$secrets``."""
-
-    def child(self, key: str | int) -> "Node":
-        """The value under a key or index, which must be there."""
-        return Node(self.value[key], f"{self.pointer}/{escape(str(key))}", self.scope, self.secrets)
-
-    def note(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> None:
-        """Notes a problem here and goes on."""
-        problem = Problem(self.pointer, kind, describe(self.value) if found is None else found, expected, hint)
-        self.scope.problems.append(problem)
-
-    def refuse(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> NoReturn:
-        """Notes a problem here and gives this value up."""
-        self.note(expected, found=found, hint=hint, kind=kind)
-        raise Wrong
-
+from services.contracts.workflow.node import Node, Part, Wrong, near, note_unknown
 
 Reader = Callable[[Node], Any]
 _REGISTERED: dict[Any, Reader] = {}
@@ -240,20 +184,3 @@ def _check_keys(part: type[Part], node: Node, known: list[str]) -> bool:
     if part.not_empty and not node.value:
         node.note(f"at least one of {', '.join(known)}")
     return len(node.scope.problems) == before
-
-
-def near(text: str, known: Sequence[str]) -> str:
-    """A hint at the known word that was probably meant; empty when none is near."""
-    by_lower = {word.lower(): word for word in known}
-    found = difflib.get_close_matches(text.lower(), by_lower, n=1, cutoff=0.5)
-    return f"did you mean {by_lower[found[0]]}?" if found else ""
-
-
-def note_unknown(node: Node, key: Any, known: list[str]) -> None:
-    """Notes a key that the language has not at this place, with the one that was probably meant."""
-    if key in ("true", True) and "on" in known:
-        hint = 'a YAML 1.1 tool read the key on as true: write "on" in quotes'
-    else:
-        hint = near(str(key), known)
-    place = Node(None, f"{node.pointer}/{escape(str(key))}", node.scope)
-    place.note(f"one of {', '.join(known)}", found=f"the unknown field {key}", hint=hint, kind="unknown-field")

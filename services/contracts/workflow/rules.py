@@ -6,8 +6,8 @@ from services.contracts.names import InvalidName, check_label, is_label, parse_r
 from services.contracts.workflow import secrets
 from services.contracts.workflow.calls import CallFunction
 from services.contracts.workflow.model import Definition
+from services.contracts.workflow.node import Node, Scope, near
 from services.contracts.workflow.problems import describe, escape
-from services.contracts.workflow.read import Node, Scope, near
 from services.contracts.workflow.task import Task
 from services.contracts.workflow.tasks import ForTask, RunTask, SwitchTask, TryTask
 from services.contracts.workflow.unsupported import CALLS

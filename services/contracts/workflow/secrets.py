@@ -9,7 +9,7 @@ import re
 from services.contracts.workflow.calls import Call, CallFunction
 from services.contracts.workflow.expressions import Expression
 from services.contracts.workflow.model import Definition
-from services.contracts.workflow.read import Node, Scope, near
+from services.contracts.workflow.node import Node, Scope, near
 from services.contracts.workflow.walk import walk
 
 _USED = re.compile(r"\$secrets\b")

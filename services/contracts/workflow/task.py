@@ -11,7 +11,7 @@ from services.contracts.workflow.data import (
     Output,
     TimeoutOrName,
 )
-from services.contracts.workflow.read import Part
+from services.contracts.workflow.node import Part
 from services.contracts.workflow.values import (
     ExpressionField,
     Object,

@@ -12,7 +12,8 @@ from services.contracts.workflow.data import (
 )
 from services.contracts.workflow.events import EmittedEvent, Read, Strategy
 from services.contracts.workflow.expressions import Expression, Template
-from services.contracts.workflow.read import Node, Part, either
+from services.contracts.workflow.node import Node, Part
+from services.contracts.workflow.read import either
 from services.contracts.workflow.task import Foreach, Task
 from services.contracts.workflow.values import (
     Duration,

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from services.contracts.workflow.read import Node
+from services.contracts.workflow.node import Node
 
 CALLS = {
     "grpc": "put a function in front of it, or use its HTTP interface",

@@ -14,7 +14,8 @@ from services.contracts.workflow.expressions import (
     split,
     text_of,
 )
-from services.contracts.workflow.read import Node, Wrong, note_unknown, read_integer, read_object, read_string
+from services.contracts.workflow.node import Node, Wrong, note_unknown
+from services.contracts.workflow.read import read_integer, read_object, read_string
 
 _UNCLOSED = "a jq program between ${ and }"
 _URI = re.compile(r"(?!\s*\$\{)(?=\S)(?:([^:/?#]+):)?(?://([^/?#\s]*))?([^?#\s]*)(?:\?([^#\s]*))?(?:#(\S*))?")
