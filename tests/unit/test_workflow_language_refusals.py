@@ -1,12 +1,14 @@
 """What a user is told about a wrong definition: where, what was found, what was expected, what was probably meant."""
 
 import copy
+import time
 from typing import Any
 
 import pytest
 
 from services.contracts.workflow import InvalidWorkflow, Problem, load_yaml, parse
 from services.contracts.workflow.limits import MAX_DEPTH, MAX_NODES
+from services.contracts.workflow.node import MAX_PROBLEMS
 from tests.support.workflows import EVERYTHING, definition
 
 
@@ -206,7 +208,7 @@ def test_a_wrong_document(field: str, value: Any, text: str) -> None:
     assert text in str(problem)
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_document() -> None:
+def test_all_problems_are_told_at_once() -> None:
     found = problems(
         definition({"a": {"wait": "x"}}, {"b": {"set": {}}}, {"c": {"call": "http", "with": {"metod": 1}}})
     )
@@ -315,3 +317,20 @@ def test_secrets_may_not_shape_the_data_of_a_subscription_or_the_workflow() -> N
     assert only(changed).pointer == "/do/3/hear/with/subscription/foreach/do/0/keep/set/kept"
     document["input"]["from"] = SECRET
     assert only(document).pointer == "/input/from"
+
+
+def test_the_worst_documents_within_the_bounds_are_judged_soon() -> None:
+    """A check that is quadratic in tasks, functions or problems would take minutes; these take about a second."""
+    many = range(4000)
+    lost = definition(*({f"t{i}": {**SET, "then": f"t{i}x"}} for i in many))
+    assert len(problems(lost)) == MAX_PROBLEMS
+    calls = (
+        {f"t{i}": {"call": "add", "input": {"from": SECRET}, "with": {"x": SECRET}, "output": {"as": "."}}}
+        for i in many
+    )
+    document = definition(*calls, use={"secrets": ["api"]})
+    chain = {"functions": {f"f{i}": {"call": f"f{i + 1}"} for i in many} | {"f4000": SET}}
+    begun = time.process_time()
+    assert parse(document)
+    assert parse(definition(use=chain))
+    assert time.process_time() - begun < 20

@@ -7,7 +7,10 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 import msgspec
 
 from services.contracts.workflow.expressions import Expression
-from services.contracts.workflow.problems import Kind, Problem, describe, escape
+from services.contracts.workflow.problems import Kind, Problem, describe, escape, shortened
+
+MAX_PROBLEMS = 50
+"""As many are told at once."""
 
 
 def key_of(name: str) -> str:
@@ -25,6 +28,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, rename=key_of):
 
 class Wrong(Exception):
     """This value can't be read; its problem is already noted."""
+
+
+class TooMany(Exception):
+    """MAX_PROBLEMS are noted: reading ends, for the rest would help nobody and finding it could take long."""
 
 
 class Scope(msgspec.Struct):
@@ -55,6 +62,8 @@ class Node(NamedTuple):
         """Notes a problem here and goes on."""
         problem = Problem(self.pointer, kind, describe(self.value) if found is None else found, expected, hint)
         self.scope.problems.append(problem)
+        if len(self.scope.problems) == MAX_PROBLEMS:
+            raise TooMany
 
     def refuse(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> NoReturn:
         """Notes a problem here and gives this value up."""
@@ -64,7 +73,7 @@ class Node(NamedTuple):
 
 def near(text: str, known: Sequence[str]) -> str:
     """A hint at the known word that was probably meant; empty when none is near."""
-    by_lower = {word.lower(): word for word in known}
+    by_lower = {word.lower(): word for word in known[:200]}  # comparing with thousands takes long
     found = difflib.get_close_matches(text.lower(), by_lower, n=1, cutoff=0.5)
     return f"did you mean {by_lower[found[0]]}?" if found else ""
 
@@ -76,4 +85,6 @@ def note_unknown(node: Node, key: Any, known: list[str]) -> None:
     else:
         hint = near(str(key), known)
     place = Node(None, f"{node.pointer}/{escape(str(key))}", node.scope)
-    place.note(f"one of {', '.join(known)}", found=f"the unknown field {key}", hint=hint, kind="unknown-field")
+    place.note(
+        f"one of {', '.join(known)}", found=f"the unknown field {shortened(str(key))}", hint=hint, kind="unknown-field"
+    )

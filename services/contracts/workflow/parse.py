@@ -7,7 +7,7 @@ from msgspec import structs
 from services.contracts.workflow import calls, rules, tasks, unsupported
 from services.contracts.workflow.limits import exceeded
 from services.contracts.workflow.model import Definition, Use
-from services.contracts.workflow.node import Node, Scope, Wrong
+from services.contracts.workflow.node import Node, Scope, TooMany, Wrong
 from services.contracts.workflow.problems import InvalidWorkflow, Problem
 from services.contracts.workflow.read import read_all, read_list, read_object, read_part, read_string, register
 from services.contracts.workflow.task import Task
@@ -20,7 +20,7 @@ def parse_yaml(text: str | bytes) -> Definition:
 
 
 def parse(document: Any) -> Definition:
-    """The definition of a document that is JSON values already. Raises InvalidWorkflow with every problem.
+    """The definition of a document that is JSON values already. Raises InvalidWorkflow with all problems, 50 at most.
 
     The syntax of jq programs, cron values and JSON Schemas is checked by the service, which has what reads them.
     """
@@ -29,9 +29,9 @@ def parse(document: Any) -> Definition:
     scope = Scope(loose=_is_loose(document))
     try:
         definition = read_part(Definition, Node(document, "", scope), source=document, expressions=())
-    except Wrong:
+        rules.check(definition, scope)
+    except (Wrong, TooMany):
         raise InvalidWorkflow(scope.problems) from None
-    rules.check(definition, scope)
     if scope.problems:
         raise InvalidWorkflow(scope.problems)
     return structs.replace(definition, expressions=tuple(expression for expression, _ in scope.expressions))

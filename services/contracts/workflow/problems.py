@@ -1,6 +1,8 @@
 """What is wrong with a workflow's document, and where: JSON pointer (RFC 6901), what was found, what was expected."""
 
 import json
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -26,7 +28,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class InvalidWorkflow(ValueError):
-    """A document that may not be deployed; ``problems`` has every finding, in the order of the document."""
+    """A document that may not be deployed; ``problems`` has every finding."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
@@ -44,5 +46,15 @@ def describe(value: Any) -> str:
         return f"an object with {', '.join(map(str, list(value)[:5]))}" if value else "an empty object"
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "an empty list"
-    text = json.dumps(value, ensure_ascii=True, default=repr)
+    return shortened(json.dumps(value, ensure_ascii=True, default=repr))
+
+
+def shortened(text: str) -> str:
+    """At most 80 characters of a text."""
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names with commas, the first dozen of them."""
+    shown = list(islice(names, 13))
+    return ", ".join([*shown[:12], "…"] if len(shown) > 12 else shown)

@@ -1,13 +1,14 @@
 """What a document of the right shape must keep besides: names that exist, once each, and tasks that can be reached."""
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
 from services.contracts.names import InvalidName, check_label, is_label, parse_ref
 from services.contracts.workflow import secrets
 from services.contracts.workflow.calls import CallFunction
 from services.contracts.workflow.model import Definition
 from services.contracts.workflow.node import Node, Scope, near
-from services.contracts.workflow.problems import describe, escape
+from services.contracts.workflow.problems import describe, escape, listed
 from services.contracts.workflow.task import Task
 from services.contracts.workflow.tasks import ForTask, RunTask, SwitchTask, TryTask
 from services.contracts.workflow.unsupported import CALLS
@@ -32,6 +33,7 @@ def check(definition: Definition, scope: Scope) -> None:
             else:
                 _check_branches(tasks, scope)
     _check_calls(definition, scope)
+    _check_recursion(definition, scope)
     secrets.check(definition, scope)
 
 
@@ -43,7 +45,7 @@ def _check_references(definition: Definition, scope: Scope) -> None:
     for group, name, pointer in scope.references:
         known = list(getattr(definition.use, group))
         if name not in known:
-            expected = f"a name in use.{group}" + (f": {', '.join(known)}" if known else ", which has none")
+            expected = f"a name in use.{group}" + (f": {listed(known)}" if known else ", which has none")
             _note(scope, pointer, describe(name), expected, near(name, known))
 
 
@@ -65,12 +67,12 @@ def _check_schedule(definition: Definition, scope: Scope) -> None:
 def _check_list(tasks: list[Task], scope: Scope) -> None:
     """Tasks in sequence: unique names, and each directive's target among them."""
     _check_names(tasks, scope)
-    targets = [*DIRECTIVES, *(task.name for task in tasks)]
+    targets = dict.fromkeys([*DIRECTIVES, *(task.name for task in tasks)])
     for task in tasks:
         for pointer, directive in _directives(task):
             if directive not in targets:
-                hint = near(directive, targets) or "a task can only be followed by one of its own list"
-                _note(scope, pointer, describe(directive), f"one of {', '.join(targets)}", hint)
+                hint = near(directive, list(targets)) or "a task can only be followed by one of its own list"
+                _note(scope, pointer, describe(directive), f"one of {listed(targets)}", hint)
 
 
 def _check_branches(tasks: list[Task], scope: Scope) -> None:
@@ -125,33 +127,31 @@ def _check_task(task: Task, scope: Scope) -> None:
 
 
 def _check_calls(definition: Definition, scope: Scope) -> None:
-    """Each call names a function that there can be, and no function of ``use`` ends in calling itself."""
-    for task in walk(definition):
-        if not isinstance(task, CallFunction):
-            continue
-        name = task.call
-        if name in definition.use.functions:
-            continue
-        try:
-            parse_ref(name) if "/" in name else check_label(name)
-        except InvalidName as error:
-            hint = near(name, list(definition.use.functions)) or str(error)
-            _note(scope, f"{task.pointer}/call", describe(name), "a Function's name or namespace/name", hint)
-    for name, function in definition.use.functions.items():
+    """Each call names a function that there can be."""
+    own = definition.use.functions
+    for name, function in own.items():
         if name in BUILT_IN:
             _note(scope, function.pointer, name, "a name that is no kind of call: call means the kind by it")
-        if name in _reached(definition, function):
-            hint = "the platform's Function of that name is namespace/name"
-            _note(scope, function.pointer, f"{name}, which calls itself", "a function that ends", hint)
+    for task in walk(definition):
+        if not isinstance(task, CallFunction) or task.call in own:
+            continue
+        try:
+            parse_ref(task.call) if "/" in task.call else check_label(task.call)
+        except InvalidName as error:
+            hint = near(task.call, list(own)) or str(error)
+            _note(scope, f"{task.pointer}/call", describe(task.call), "a Function's name or namespace/name", hint)
 
 
-def _reached(definition: Definition, function: Task) -> set[str]:
-    """The names in ``use.functions`` that running ``function`` may call, directly or not."""
-    reached: set[str] = set()
-    waiting = [function]
-    while waiting:
-        for task in walk(waiting.pop()):
-            if isinstance(task, CallFunction) and task.call in definition.use.functions and task.call not in reached:
-                reached.add(task.call)
-                waiting.append(definition.use.functions[task.call])
-    return reached
+def _check_recursion(definition: Definition, scope: Scope) -> None:
+    """No function of ``use`` ends in calling itself; one such circle is told."""
+    own = definition.use.functions
+    called = {
+        name: {task.call for task in walk(function) if isinstance(task, CallFunction) and task.call in own}
+        for name, function in own.items()
+    }
+    try:
+        TopologicalSorter(called).prepare()
+    except CycleError as error:
+        hint = "the platform's Function of that name is namespace/name"
+        for name in sorted(set(error.args[1])):
+            _note(scope, own[name].pointer, f"{name}, which calls itself", "a function that ends", hint)

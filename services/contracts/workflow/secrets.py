@@ -42,18 +42,31 @@ def _check_declared(definition: Definition, scope: Scope, expression: Expression
 
 
 def _check_calls(definition: Definition, scope: Scope, using: list[Expression]) -> None:
-    """A call's input and arguments leave it again by two ways: its own ``output`` and ``export``, and a function of
-    ``use.functions`` that is no call."""
-    for task in walk(definition):
-        if not isinstance(task, Call):
+    """A call's input and arguments leave it again by two ways: a function of ``use.functions`` that is no call, and the
+    call's own ``output`` and ``export``."""
+    calls = {task.pointer: task for task in walk(definition) if isinstance(task, Call)}
+    shaped = set()
+    for expression in using:
+        call, part = _owner(calls, expression)
+        if call is None or part not in ("input", "with"):
             continue
-        shaped = [e for e in using if e.pointer.startswith(f"{task.pointer}/input/")]
-        given = [e for e in using if e.pointer.startswith(f"{task.pointer}/with/")]
-        function = definition.use.functions.get(task.call) if isinstance(task, CallFunction) else None
+        if part == "input":
+            shaped.add(call.pointer)
+        function = definition.use.functions.get(call.call) if isinstance(call, CallFunction) else None
         if function is not None and not isinstance(function, Call):
-            for expression in shaped + given:
-                _note(scope, expression, f"the function {task.call} is no call: it could record its value")
-        leaks = (f"{task.pointer}/output/", f"{task.pointer}/export/")
-        for expression, _ in scope.expressions:
-            if shaped and expression.pointer.startswith(leaks) and _INPUT.search(expression.text):
-                _note(scope, expression, "$input has a secret here, by input.from")
+            _note(scope, expression, f"the function {call.call} is no call: it could record its value")
+    for expression, _ in scope.expressions:
+        call, part = _owner(calls, expression)
+        leaves = call is not None and call.pointer in shaped and part in ("output", "export")
+        if leaves and _INPUT.search(expression.text):
+            _note(scope, expression, "$input has a secret here, by input.from")
+
+
+def _owner(calls: dict[str, Call], expression: Expression) -> tuple[Call | None, str]:
+    """The innermost call around an expression, and the field of it that the expression is in."""
+    pointer = expression.pointer
+    while pointer:
+        if pointer in calls:
+            return calls[pointer], expression.pointer[len(pointer) + 1 :].partition("/")[0]
+        pointer = pointer.rpartition("/")[0]
+    return None, ""
