@@ -23,7 +23,7 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Against real Kubernetes: the first run compiles it, which takes minutes; later runs find it in ~/.cache/faas-cluster.
 test-cluster: $(VENV)/.installed-dev
