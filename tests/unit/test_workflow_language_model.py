@@ -20,7 +20,7 @@ from services.contracts.workflow import (
 )
 from services.contracts.workflow.durations import MAX_SECONDS, iso8601_seconds
 from services.contracts.workflow.errors import STATUS, canonical, same_type, standard_type
-from services.contracts.workflow.expressions import Expression, Interpolation, Template, text_of
+from services.contracts.workflow.expressions import Expression, Interpolation, Template, fill, text_of
 from services.contracts.workflow.uri import NotExpandable, expand
 from tests.support.workflows import EVERYTHING, definition
 
@@ -331,3 +331,21 @@ def test_a_uri_takes_no_object_and_data_may_be_anything() -> None:
         with pytest.raises(NotExpandable, match=r"\{pet\}"):
             expand("/{pet}", {"pet": value})
     assert expand("/{pet}", [1]) == "/"
+
+
+def test_filling_puts_values_where_expressions_stand() -> None:
+    document = {"a": "${ .n }", "b": ["n is ${ .n }, s is ${ .s }", 1, None], "c": {"d": "constant"}}
+    (task,) = parse(definition({"t": {"set": document}})).do
+    assert isinstance(task, tasks.SetTask)
+    values = {".n": {"x": [1, None]}, ".s": "text"}
+    assert fill(task.set, lambda expression: values[expression.text]) == {
+        "a": {"x": [1, None]},
+        "b": ['n is {"x":[1,null]}, s is text', 1, None],
+        "c": {"d": "constant"},
+    }
+
+
+def test_filling_never_evaluates_what_came_out_of_an_expression() -> None:
+    (task,) = parse(definition({"t": {"set": {"a": "${ .x }"}}})).do
+    assert isinstance(task, tasks.SetTask)
+    assert fill(task.set, lambda _: "${ .secret }") == {"a": "${ .secret }"}

@@ -1,5 +1,6 @@
 """Runtime expressions in a document: where they begin and end. What stands inside (jq) is checked by the service."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -119,3 +120,26 @@ def text_of(text: str, pointer: str, loose: bool) -> Text:
     if all(not program for program, _ in parts):
         return Expression(text, pointer, loose=True) if loose and text.strip() else text
     return Interpolation(tuple(Expression(part, pointer) if program else part for program, part in parts))
+
+
+def fill(value: Any, evaluate: Callable[[Expression], Any]) -> Any:
+    """The JSON value of a Template, Text or plain value, each expression in it replaced by what ``evaluate`` gives.
+
+    A constant comes back as it is, not copied. ``evaluate`` decides what becomes of errors, and gives ``text`` for a
+    ``loose`` expression that has one.
+    """
+    if isinstance(value, Expression):
+        return evaluate(value)
+    if isinstance(value, Template):
+        return value.value if value.constant else fill(value.value, evaluate)
+    if isinstance(value, Interpolation):
+        return "".join(part if isinstance(part, str) else _written(evaluate(part)) for part in value.parts)
+    if isinstance(value, dict):
+        return {key: fill(item, evaluate) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill(item, evaluate) for item in value]
+    return value
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
