@@ -1,12 +1,14 @@
 """kill -9 loses nothing that was acknowledged, versions never go back, and writers do not overwrite each other."""
 
 import http.client
+import resource
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from cli.local.apiserver.server import HOUSEKEEPING_SECONDS
 from tests.support.apiclient import JSON_PATCH, ApiClient, configmap
 from tests.support.apiserver import ApiServer, running_apiserver
 
@@ -149,3 +151,20 @@ def test_a_start_with_wrong_settings_says_what_is_wrong(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError, match="in use by another API server") as caught:
             copy.start()
         assert "Traceback" not in str(caught.value)
+
+
+def test_a_full_disk_refuses_writes_and_ends_nothing(tmp_path: Path) -> None:
+    with running_apiserver(tmp_path) as server, ApiClient(server) as client:
+        client.create(MAPS, configmap("before", v="1"))
+        # a limit on the size of files stands for the full disk, which a test without root cannot have
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        refused = client.request("POST", MAPS, configmap("during", v="1"))
+        assert refused.status == 500
+        assert "the database refused the write: " in refused.message
+        time.sleep(HOUSEKEEPING_SECONDS + 1)  # until its housekeeping has met the fault as well
+        assert server.process is not None
+        assert server.process.poll() is None
+        assert client.get(f"{MAPS}/before").status == 200
+        assert client.get(f"{MAPS}/during").status == 404
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert client.create(MAPS, configmap("after", v="1")).status == 201

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from types import FrameType
@@ -141,10 +142,13 @@ async def _housekeeping(platform: Platform) -> AsyncIterator[None]:
         done = store.version
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
-            platform.deleter.expire_events(time.time() - EVENT_SECONDS)
-            if store.version != done:
-                done = store.version
-                await asyncio.to_thread(store.checkpoint)
+            try:
+                platform.deleter.expire_events(time.time() - EVENT_SECONDS)
+                if (version := store.version) != done:
+                    await asyncio.to_thread(store.checkpoint)
+                    done = version
+            except sqlite3.Error as error:  # such as a full disk, which is no reason to stop answering; tried again
+                log.error("database: %s", error)
 
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(run())
