@@ -12,6 +12,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from services.contracts.workflow.node import Node, Part, Wrong, near, note_unknown
 
@@ -148,13 +149,18 @@ def reader_of(type_: Any) -> Reader:
 P = TypeVar("P", bound=Part)
 
 
+@cache
+def _fields(part: type[Part]) -> tuple[FieldInfo, ...]:
+    return msgspec.structs.fields(part)
+
+
 def read_part(part: type[P], node: Node, **given: Any) -> P:
     """An object of the language as its struct; ``given`` are fields that do not come from the document.
 
     Notes each unknown, missing and wrong field.
     """
     document = read_object(node)
-    known = {f.encode_name: f for f in msgspec.structs.fields(part) if f.name not in given}
+    known = {field.encode_name: field for field in _fields(part) if field.name not in given}
     ok = _check_keys(part, node, list(known))
     values = dict(given)
     for key, field in known.items():
