@@ -110,7 +110,7 @@ class WatchCache(Generic[T]):
         seen = set()
         for raw in answer.items:
             seen.add(key := _key(_decode_any(raw).metadata))
-            self._put(key, raw)
+            self._put(key, raw, listed=True)
         for key in [key for key in self.objects if key not in seen]:
             self._remove(key)
         return answer.metadata.resource_version
@@ -146,7 +146,7 @@ class WatchCache(Generic[T]):
             self._put(_key(about.metadata), event.object)
         return about.metadata.resource_version
 
-    def _put(self, key: str, raw: msgspec.Raw, deleted: bool = False) -> None:
+    def _put(self, key: str, raw: msgspec.Raw, deleted: bool = False, listed: bool = False) -> None:
         try:
             new = self._decode(raw)
         except msgspec.ValidationError as error:
@@ -157,6 +157,8 @@ class WatchCache(Generic[T]):
         if deleted:
             self.objects.pop(key, None)
             self._on_change(Change("DELETED", key, new, old))
+            return
+        if listed and old == new:
             return
         self.objects[key] = new
         self._on_change(Change("ADDED" if old is None else "MODIFIED", key, new, old))

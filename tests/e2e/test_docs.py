@@ -22,8 +22,10 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def commands(page: str) -> str:
     """The page's shell blocks as one script. ``make`` lines are left out: each target is checked by itself."""
-    text = "\n".join(BLOCK.findall((ROOT / page).read_text()))
-    lines = [line for line in text.splitlines() if not line.startswith("make ")]
+    blocks = BLOCK.findall((ROOT / page).read_text())
+    if shutil.which("kubectl") is None:  # a block that begins with it is about what it made
+        blocks = [block for block in blocks if not block.startswith("kubectl ")]
+    lines = [line for line in "\n".join(blocks).splitlines() if not line.startswith("make ")]
     if shutil.which("kubectl") is None:
         lines = [line for line in lines if not line.startswith("kubectl ")]
     return "\n".join(lines)
