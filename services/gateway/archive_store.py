@@ -56,6 +56,8 @@ class Stored(msgspec.Struct, omit_defaults=True):
 def unavailable(error: Exception) -> FaasError:
     """The error for a JetStream that does not answer as it should."""
     log.error("JetStream: %s", error or type(error).__name__)
+    if isinstance(error, APIError) and error.description:  # its own words, such as that there is no room
+        return FaasError(Code.BUS_UNAVAILABLE, f"the archive store refuses: {error.description}", retry_after=1)
     return FaasError(Code.BUS_UNAVAILABLE, "the archive store does not answer; try again", retry_after=1)
 
 
