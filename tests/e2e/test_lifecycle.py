@@ -83,6 +83,21 @@ def _lose_supervisor(platform: Platform) -> None:
         assert time.monotonic() < deadline
 
 
+def test_in_the_foreground_it_stays_until_ctrl_c(tmp_path: Path) -> None:
+    command = [FAAS, "up", "--dir", str(tmp_path / "shown"), *ANY_PORTS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as shown:
+        assert shown.stdout is not None
+        lines = []
+        while not lines or "Ctrl-C stops it" not in lines[-1]:
+            lines.append(shown.stdout.readline())
+            assert lines[-1], lines
+        said = "".join(lines)
+        assert all(words in said for words in ("gateway", "nats://caller-default:", "kubeconfig", "faas deploy"))
+        os.killpg(shown.pid, signal.SIGINT)  # as a terminal does
+        assert shown.wait(60) == 0
+    assert faas("status", tmp_path / "shown").code == 4
+
+
 def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for directory, why in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "below", "Not a directory")):
