@@ -36,6 +36,7 @@ def main() -> None:
             node.start()
             with node.network():
                 platform = Deployed(node)
+                platform.load_images()
                 platform.install()
                 report(measure(platform, starts))
         finally:

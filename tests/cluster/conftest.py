@@ -63,6 +63,7 @@ def deployed(node: Node) -> Iterator[Deployed]:
     """The platform on the node, installed once."""
     with node.network():
         deployed = Deployed(node)
+        deployed.load_images()
         deployed.install()
     yield deployed
     deployed.api.close()

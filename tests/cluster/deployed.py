@@ -17,6 +17,7 @@ from tests.cluster.platform_images import DEBIAN_PYTHON, nats_image, platform_im
 ROOT = Path(__file__).parents[2]
 FAAS = Path(sys.executable).with_name("faas")
 EXAMPLE_WITH_REQUIREMENTS = ROOT / "examples/thumbnail"
+SINGLE = ROOT / "deploy/overlays/single"
 SYSTEM = "faas-system"
 UP_SECONDS = 180
 
@@ -39,14 +40,17 @@ class Deployed:
         self.gateway = ""
         self.token = ""
 
-    def install(self) -> None:
-        """Loads the images, applies the overlay for one node, and returns when every part is ready.
-
-        `prepare` must have been called outside: no registry is reached from the node's network.
-        """
+    def load_images(self) -> None:
+        """Gives the node the platform's images. `prepare` must have been called outside the node's network."""
         self.node.load(platform_image(), python_image(), nats_image())
-        self.api.expect("POST", "/api/v1/persistentvolumes", volume(self.node.directory / "nats-data"))
-        self.kubectl("apply", "-k", str(ROOT / "deploy/overlays/single"), check=True)
+
+    def install(self, overlay: Path = SINGLE, servers: int = 1) -> None:
+        """Applies an overlay with so many NATS servers, and returns when every part is ready."""
+        for number in range(servers):
+            self.api.expect(
+                "POST", "/api/v1/persistentvolumes", volume(self.node.directory, f"{overlay.name}-{number}")
+            )
+        self.kubectl("apply", "-k", str(overlay), check=True)
         try:
             for what in ("statefulset/nats", "deployment/gateway", "deployment/router", "deployment/scaler"):
                 self.kubectl("rollout", "status", "-n", SYSTEM, what, f"--timeout={UP_SECONDS}s", check=True)
@@ -54,6 +58,12 @@ class Deployed:
             raise AssertionError(f"{error}\n{self.state()}") from None
         self.gateway = f"http://{self.service_address('gateway')}"
         self.token = self.secret("faas-operator-token")["token"]
+
+    def uninstall(self, overlay: Path = SINGLE) -> None:
+        """As docs/how-to-cluster.md says; the volumes are this node's own affair."""
+        for arguments in (("functions", "--all", "--all-namespaces", "--cascade=foreground"), ("-k", str(overlay))):
+            self.kubectl("delete", *arguments, "--timeout=120s", check=True)
+        self.kubectl("delete", "pv", "--all", check=True)
 
     def authorization(self) -> dict[str, str]:
         """The header that opens the gateway."""
@@ -146,18 +156,19 @@ def manifest(name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "faas.dev/v1alpha1", "kind": "Function", "metadata": meta, "spec": spec}
 
 
-def volume(directory: Path) -> dict[str, Any]:
+def volume(directory: Path, name: str) -> dict[str, Any]:
     """What a default StorageClass would make: this node has none."""
-    directory.mkdir()
+    folder = directory / "volumes" / name
+    folder.mkdir(parents=True)
     here = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": "nats-data"},
+        "metadata": {"name": name},
         "spec": {
             "capacity": {"storage": "10Gi"},
             "accessModes": ["ReadWriteOnce"],
-            "local": {"path": str(directory)},
+            "local": {"path": str(folder)},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
         },
     }
