@@ -1,0 +1,1 @@
+"""The workflow engine: runs definitions of the Open Workflow Specification, durably."""

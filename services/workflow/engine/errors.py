@@ -1,0 +1,51 @@
+"""Errors of runs: RFC 7807 objects of the specification's types."""
+
+from typing import Any
+
+from services.contracts.workflow.errors import STATUS, same_type, standard_type
+
+_TITLES = {
+    "configuration": "Configuration Error",
+    "validation": "Validation Error",
+    "expression": "Expression Error",
+    "authentication": "Authentication Error",
+    "authorization": "Authorization Error",
+    "timeout": "Timeout",
+    "communication": "Communication Error",
+    "runtime": "Runtime Error",
+}
+
+
+class Raised(Exception):
+    """An error on its way to the try that catches it. ``error`` may lack its ``instance``."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error.get("detail") or error.get("title") or error["type"])
+        self.error = error
+
+
+def standard(name: str, detail: str, status: int | None = None) -> Raised:
+    """An error of a standard type, by its last word such as ``timeout``."""
+    return Raised(
+        {"type": standard_type(name), "status": status or STATUS[name], "title": _TITLES[name], "detail": detail}
+    )
+
+
+def complete(error: dict[str, Any], instance: str) -> dict[str, Any]:
+    """The error with what every error has: type, status, and the pointer of the task that raised it."""
+    made = {"type": standard_type("runtime"), "status": 500} | error
+    return made if made.get("instance") else made | {"instance": instance}
+
+
+def matches(error: dict[str, Any], filter_: dict[str, Any]) -> bool:
+    """Whether an error has each of the values of a filter; those that are None do not count."""
+    for key, expected in filter_.items():
+        if expected is None:
+            continue
+        found = error.get(key)
+        if key == "type" and isinstance(found, str):
+            if not same_type(found, expected):
+                return False
+        elif found != expected:
+            return False
+    return True

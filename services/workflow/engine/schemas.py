@@ -1,0 +1,42 @@
+"""JSON Schema over a run's data."""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import validator_for
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from services.contracts.workflow.data import Schema
+from services.workflow.engine.errors import standard
+
+
+@lru_cache(maxsize=512)
+def _validator(document: bytes) -> Any:
+    schema = msgspec.json.decode(document)
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        raise standard("configuration", f"a schema is none: {error.message}") from None
+    return kind(schema, registry=Registry())  # an empty registry: a $ref never makes it fetch something
+
+
+def violation(schema: Schema, value: Any) -> str | None:
+    """The first violation, with the pointer of the value that broke the schema; None when there is none.
+
+    Raises Raised (configuration) for a schema that is none, or that is elsewhere: whoever does I/O must have put
+    ``resource`` into ``document`` before.
+    """
+    if schema.document is None:
+        raise standard("configuration", "the schema's resource was not fetched")
+    try:
+        error = best_match(_validator(msgspec.json.encode(schema.document)).iter_errors(value))
+    except Unresolvable as missing:
+        raise standard("configuration", f"a schema refers to {missing.ref}, which is not in it") from None
+    if error is None:
+        return None
+    return f"{''.join(f'/{part}' for part in error.absolute_path)}: {error.message[:300]}"

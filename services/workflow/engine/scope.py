@@ -1,0 +1,121 @@
+"""What expressions of a run see: the arguments of the language and the variables of enclosing tasks."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import UNSET
+
+from services.contracts.workflow.calls import CallFunction
+from services.contracts.workflow.expressions import Expression, Template, Text
+from services.workflow.engine.environment import Environment
+from services.workflow.engine.plan import Plan
+from services.workflow.engine.state import Frame, State
+from services.workflow.expressions import fill
+
+More = dict[str, Any] | None
+"""Further variables, by name."""
+
+
+def iso(at: float) -> str:
+    """A time as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(at: float) -> dict[str, Any]:
+    """The date time descriptor of the specification."""
+    return {"iso8601": iso(at), "epoch": {"seconds": int(at), "milliseconds": round(at * 1000)}}
+
+
+class Scope:
+    """Evaluates expressions in the place of one task, at one time."""
+
+    def __init__(self, plan: Plan, state: State, environment: Environment, frame: Frame, now: float) -> None:
+        self._plan, self._state, self._environment, self._frame, self._now = plan, state, environment, frame, now
+        self.raw_output: Any = None
+        """For ``$task.output``, once there is one."""
+
+    def raw(self) -> Any:
+        """The task's raw input, made again when it is not kept."""
+        if self._frame.raw is not UNSET:
+            return self._frame.raw
+        assert self._frame.parent is not None
+        parent = self._state.frames[self._frame.parent]
+        task = self._plan.tasks[parent.pointer]
+        assert isinstance(task, CallFunction)
+        above = Scope(self._plan, self._state, self._environment, parent, self._frame.started_at)
+        return above.input() if task.with_ is None else above.fill(task.with_, above.input())
+
+    def input(self) -> Any:
+        """The task's transformed input, made again when it is not kept (at the time of its start: the same)."""
+        if self._frame.input is not UNSET and self._frame.phase != "new":
+            return self._frame.input
+        input_, _ = self._plan.data_flow(self._frame.pointer)
+        raw = self.raw()
+        if input_ is None or input_.from_ is None:
+            return raw
+        return self.fill(input_.from_, raw, given=False)
+
+    def value(self, expression: Expression, data: Any, *, given: bool = True, more: More = None) -> Any:
+        """An expression's value over ``data``. ``given``: $input is there already; ``more``: further variables.
+
+        Raises Raised.
+        """
+        return self._environment.value(expression, data, self._arguments(expression, given, more), self._now)
+
+    def holds(self, expression: Expression | None, data: Any, *, given: bool = True, more: More = None) -> bool:
+        """Whether a condition is true as jq sees it: neither false nor null."""
+        if expression is None:
+            return True
+        found = self.value(expression, data, given=given, more=more)
+        return found is not None and found is not False
+
+    def fill(self, template: Template | Text | None, data: Any, *, given: bool = True, more: More = None) -> Any:
+        """A template's value over ``data``."""
+        return fill(template, lambda expression: self.value(expression, data, given=given, more=more))
+
+    def check(self, schema: Any, value: Any, what: str) -> None:
+        """Raises Raised when the value breaks the schema."""
+        self._environment.check(schema, value, what)
+
+    def variables(self) -> dict[str, Any]:
+        """The variables of enclosing tasks, inner ones before outer ones of the same name."""
+        made: dict[str, Any] = {}
+        parent = self._frame.parent
+        while parent is not None:
+            frame = self._state.frames[parent]
+            made = frame.variables | made
+            parent = frame.parent
+        return made
+
+    def _arguments(self, expression: Expression, given: bool, more: More) -> dict[str, Any]:
+        """Only what the text mentions is made; the others are null, so that a name is always known."""
+        text = expression.text
+        made: dict[str, Any] = dict.fromkeys(("input", "output", "authorization", "task"))
+        made["context"] = self._state.context
+        made["secrets"] = self._environment.secrets
+        made["runtime"] = self._environment.runtime
+        made["workflow"] = self._workflow() if "workflow" in text else None
+        if "task" in text and self._frame.pointer:
+            made["task"] = self._task()
+        if given and "input" in text:
+            made["input"] = self.input()
+        return made | self.variables() | (more or {})
+
+    def _workflow(self) -> dict[str, Any]:
+        return {
+            "id": self._state.id,
+            "definition": self._plan.definition.source,
+            "input": self._state.input,
+            "startedAt": moment(self._state.started_at),
+        }
+
+    def _task(self) -> dict[str, Any]:
+        task = self._plan.tasks[self._frame.pointer]
+        return {
+            "name": task.name,
+            "reference": task.pointer,
+            "definition": task.definition,
+            "input": self.raw(),
+            "output": self.raw_output,
+            "startedAt": moment(self._frame.started_at),
+        }

@@ -1,0 +1,148 @@
+"""One step of a run: a stimulus in, records and commands out."""
+
+from typing import Any
+
+import msgspec
+
+from services.contracts.workflow.tasks import ListenTask
+from services.workflow.engine import commands as c
+from services.workflow.engine import flow, listening, tasks
+from services.workflow.engine import records as r
+from services.workflow.engine import stimuli as s
+from services.workflow.engine.environment import Environment
+from services.workflow.engine.errors import Raised, standard
+from services.workflow.engine.faults import fault
+from services.workflow.engine.outstanding import commands, outstanding, prepare
+from services.workflow.engine.plan import Plan
+from services.workflow.engine.session import Session
+from services.workflow.engine.state import Frame, State
+
+MAX_RECORDS = 500
+"""After so many records a step stops and asks to be continued: a transition is one message, and a workflow that loops
+without ever waiting must not keep a worker to itself."""
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """What a step made: records to store first, then commands to carry out, and the state after it."""
+
+    records: list[r.Record]
+    commands: list[c.Command]
+    state: State
+
+
+def step(
+    plan: Plan, state: State | None, stimulus: s.Stimulus, now: float, environment: Environment | None = None
+) -> Transition:
+    """The transition of a run by a stimulus at ``now`` (epoch seconds, not before that of the last one).
+
+    Pure: the given state stays as it is, and the new one is what ``apply`` makes of the records. A stimulus that no
+    longer means anything (a timer of a task that has ended) gives a transition without records.
+    """
+    before = outstanding(None if isinstance(stimulus, s.Recovered) else state)
+    session = Session(plan, State() if state is None else state.copy(), environment or Environment(), now)
+    _take(session, stimulus, state is None)
+    more = _run(session)
+    while prepare(session, before):
+        more = _run(session) or more
+    made = session.events + commands(session, before, isinstance(stimulus, s.Recovered | s.Retry))
+    if more:
+        made.append(c.Continue())
+    return Transition(session.records, made, session.state)
+
+
+def _run(session: Session) -> bool:
+    """Goes on with what is ready; whether some of it is left."""
+    while session.state.ready and session.state.status == "running":
+        if len(session.records) >= MAX_RECORDS:
+            return True
+        frame = session.state.frames[session.state.ready[0]]
+        try:
+            _advance(session, frame)
+        except Raised as raised:
+            fault(session, frame, raised)
+    return False
+
+
+def _advance(session: Session, frame: Frame) -> None:
+    if frame.phase == "new":
+        flow.enter(session, frame)
+    elif frame.phase == "running":
+        tasks.start(session, frame)
+    elif frame.phase == "next":
+        tasks.follow(session, frame)
+    elif frame.phase == "answered":
+        tasks.answered(session, frame)
+    else:
+        flow.finish(session, frame, frame.data)
+
+
+def _take(session: Session, stimulus: s.Stimulus, new: bool) -> None:
+    """Records what a stimulus says by itself; what follows from it comes after."""
+    state, now = session.state, session.now
+    if isinstance(stimulus, s.Start):
+        if new:
+            session.record(r.RunStarted(at=now, id=stimulus.id, seed=stimulus.seed, input=stimulus.input))
+    elif isinstance(stimulus, s.Retry):
+        if state.status == "faulted":
+            session.record(r.RunRetried(at=now))
+    elif state.open:
+        _take_open(session, stimulus)
+
+
+def _take_open(session: Session, stimulus: s.Stimulus) -> None:
+    status, now = session.state.status, session.now
+    if isinstance(stimulus, s.CallEnded):
+        _call_ended(session, stimulus)
+    elif isinstance(stimulus, s.TimerFired):
+        _timer_fired(session, stimulus.timer)
+    elif isinstance(stimulus, s.EventArrived):
+        _event_arrived(session, stimulus)
+    elif isinstance(stimulus, s.Cancel):
+        session.record(r.RunCancelled(at=now))
+    elif isinstance(stimulus, s.Pause) and status == "running":
+        session.record(r.RunSuspended(at=now))
+    elif isinstance(stimulus, s.Resume) and status == "suspended":
+        session.record(r.RunResumed(at=now))
+
+
+def _call_ended(session: Session, ended: s.CallEnded) -> None:
+    frame = session.state.frames.get(ended.task)
+    if frame is None or frame.waits not in ("call", "emit", "child"):
+        return
+    if ended.error is not None:
+        fault(session, frame, Raised(ended.error))
+        return
+    output: Any = msgspec.UNSET if frame.waits == "emit" else ended.output
+    session.record(r.TaskAnswered(at=session.now, frame=frame.id, output=output))
+
+
+def _timer_fired(session: Session, timer: str) -> None:
+    """A timer that comes twice, or too late, is no longer outstanding and does nothing."""
+    if ("timer", timer) not in outstanding(session.state):
+        return
+    number, _, kind = timer.partition(".")
+    frame = session.state.frames[int(number)]
+    if kind == "wait":
+        session.record(r.TaskAnswered(at=session.now, frame=frame.id))
+    elif kind == "retry":
+        _retry(session, frame)
+    else:
+        what = "an attempt of the task" if kind == "attempt" else "the task" if frame.pointer else "the workflow"
+        fault(session, frame, standard("timeout", f"{what} took too long"), within=kind == "attempt")
+
+
+def _retry(session: Session, frame: Frame) -> None:
+    scope = session.scope(frame)
+    until = flow.attempt_until(session, session.task(frame), scope, frame.input)
+    session.record(r.TaskRetried(at=session.now, frame=frame.id, attempt_until=until))
+
+
+def _event_arrived(session: Session, arrived: s.EventArrived) -> None:
+    frame = session.state.frames.get(arrived.task)
+    task = None if frame is None else session.task(frame)
+    if frame is None or frame.waits != "events" or not isinstance(task, ListenTask):
+        return
+    try:
+        listening.consume(session, frame, task, arrived.event)
+    except Raised as raised:
+        fault(session, frame, raised)

@@ -1,0 +1,40 @@
+"""python -m tests.workflow.ctk DIRECTORY [--map HOST=URL]…: the conformance kit's scenarios, a line for each."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.workflow.ctk.gherkin import WrongFeature
+from tests.workflow.ctk.memory import MemoryDriver
+from tests.workflow.ctk.run import run_directory
+
+
+def _mapping(text: str) -> tuple[str, str]:
+    host, equals, url = text.partition("=")
+    if not host or not equals or not url.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST=URL with an http or https URL")
+    return host, url.rstrip("/")
+
+
+def main() -> int:
+    """0 when all scenarios pass, 1 when one fails, 2 when there is none or a file can't be read."""
+    parser = argparse.ArgumentParser(prog="python -m tests.workflow.ctk")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--map", type=_mapping, action="append", default=[], metavar="HOST=URL", help="a local stub")
+    arguments = parser.parse_args()
+    total = failed = 0
+    try:
+        for result in run_directory(arguments.directory, MemoryDriver(), dict(arguments.map)):
+            print(result, flush=True)
+            total, failed = total + 1, failed + bool(result.failure)
+    except WrongFeature as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not total:
+        print(f"no feature file with a scenario in {arguments.directory}", file=sys.stderr)
+        return 2
+    print(f"{total - failed} of {total} scenarios pass")
+    return 1 if failed else 0
+
+
+sys.exit(main())
