@@ -121,24 +121,24 @@ def caller_id(found: Fields) -> str | None:
 
 
 def timeout_ms(value: bytes) -> str:
-    """A ``Faas-Timeout-Ms`` in range. Raises FaasError ``bad_request``."""
+    """A ``Faas-Timeout-Ms`` in range. Raises FaasError ``invalid_header``."""
     high = int(MAX_TIMEOUT * 1000)
     if not (value.isdigit() and len(value) <= 7 and 1 <= int(value) <= high):
         raise FaasError(
-            Code.BAD_REQUEST, f"the header Faas-Timeout-Ms is {_shown(value)}: give whole milliseconds, 1 to {high}"
+            Code.INVALID_HEADER, f"the header Faas-Timeout-Ms is {_shown(value)}: give whole milliseconds, 1 to {high}"
         )
     return str(int(value))
 
 
 def cold_start(value: bytes) -> str:
-    """A ``Faas-Cold-Start``: ``return``, ``wait`` or ``wait=N``. Raises FaasError ``bad_request``."""
+    """A ``Faas-Cold-Start``: ``return``, ``wait`` or ``wait=N``. Raises FaasError ``invalid_header``."""
     word, equals, seconds = value.decode("latin-1").lower().partition("=")
     if word == "wait" and (not equals or _is_wait(seconds)):
         return f"wait={int(seconds)}" if equals else "wait"
     if word == "return" and not equals:
         return word
     raise FaasError(
-        Code.BAD_REQUEST,
+        Code.INVALID_HEADER,
         f"the header Faas-Cold-Start is {_shown(value)}: give return, wait or wait=N, N in whole seconds, 0 to 3600",
     )
 
@@ -146,7 +146,7 @@ def cold_start(value: bytes) -> str:
 def preferred_wait(text: str) -> str | None:
     """``wait`` or ``wait=N`` from a ``Prefer`` header (RFC 7240): its first ``wait``; other preferences are ignored.
 
-    Raises FaasError ``bad_request`` for a ``wait`` that is not whole seconds from 0 to 3600.
+    Raises FaasError ``invalid_header`` for a ``wait`` that is not whole seconds from 0 to 3600.
     """
     if "wait" not in text.lower():
         return None
@@ -170,7 +170,7 @@ def preferred_wait(text: str) -> str | None:
         if position >= len(text):
             return None
     raise FaasError(
-        Code.BAD_REQUEST,
+        Code.INVALID_HEADER,
         f"the header Prefer is {_shown(text.encode('latin-1'))}: "
         "give wait or wait=N, N in whole seconds, 0 to 3600 (RFC 7240)",
     )
