@@ -50,6 +50,8 @@ class _Expired(Exception):
     """The resourceVersion to go on from is no longer known (410): list again."""
 
 
+_RESUME_SECONDS = 0.05
+"""Before a watch that ended is taken up again, so that a server that ends each at once is not asked without a pause."""
 _decode_any = msgspec.json.Decoder(_Any).decode
 _decode_list = msgspec.json.Decoder(_List).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
@@ -94,8 +96,8 @@ class WatchCache(Generic[T]):
                 if not version:
                     version = await self._list()
                     self.synced.set()
-                attempt = 0
                 version = await self._watch(version)
+                attempt = 0
             except _Expired:
                 version = ""
             except ApiError as error:
@@ -116,22 +118,21 @@ class WatchCache(Generic[T]):
         return answer.metadata.resource_version
 
     async def _watch(self, version: str) -> str:
-        seconds = int(self.WATCH_SECONDS * random.uniform(1.0, 1.25))
+        heard, seconds = False, int(self.WATCH_SECONDS * random.uniform(1.0, 1.25))
         query = self._selectors | {
             "watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds),
         }  # fmt: skip
         try:
             async for line in self._client.stream(self._path, query, silence=seconds + 10.0):
-                version = self._apply(_decode_event(line)) or version
+                version, heard = self._apply(_decode_event(line)) or version, True
         except ApiError as error:
             if error.status == 410:
                 raise _Expired from None
-            if error.status == 0 and version:
-                # the connection broke: go on from the last version seen, nothing is missed
-                log.info("watch of %s is resumed from %s: %s", self._path, version, error)
-                await asyncio.sleep(0.05)
-                return version
-            raise
+            if error.status != 0 or not heard:
+                raise
+            log.info("watch of %s is resumed from %s: %s", self._path, version, error)
+        # it ended, or the connection broke: going on from the last version seen misses nothing
+        await asyncio.sleep(_RESUME_SECONDS)
         return version
 
     def _apply(self, event: _Event) -> str:

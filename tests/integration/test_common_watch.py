@@ -1,6 +1,7 @@
 """The watch cache against a real API server whose connection breaks and whose history ends."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from services.common.watch import Change, WatchCache
 from tests.support.api import Api
 from tests.support.apiclient import configmap
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.proxy import running_proxy
+from tests.support.proxy import Proxy, running_proxy
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -32,6 +33,13 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)  # the cache has no event for "caught up"
 
 
+def through(proxy: Proxy, server: ApiServer, directory: Path) -> str:
+    """A kubeconfig whose server is behind the proxy."""
+    kubeconfig = directory / "through-proxy"
+    kubeconfig.write_text(server.kubeconfig.read_text().replace(f":{server.port}", f":{proxy.port}"))
+    return str(kubeconfig)
+
+
 async def watched(
     server: ApiServer, directory: Path, meanwhile: Callable[[], None], caught_up: str
 ) -> tuple[dict[str, Map], Seen]:
@@ -41,25 +49,24 @@ async def watched(
     def on_change(change: Change[Map]) -> None:
         seen.append((change.type, change.key.removeprefix("default/")))
 
-    async with running_proxy((server.host, server.port)) as proxy:
-        kubeconfig = directory / "through-proxy"
-        text = await asyncio.to_thread(server.kubeconfig.read_text)
-        await asyncio.to_thread(kubeconfig.write_text, text.replace(f":{server.port}", f":{proxy.port}"))
-        async with KubeClient(str(kubeconfig)) as client:
-            cache = WatchCache(client, MAPS, Map, on_change=on_change)
-            running = asyncio.create_task(cache.run())
-            try:
-                async with asyncio.timeout(15):
-                    await cache.synced.wait()
-                await proxy.stop()
-                seen.clear()
-                await asyncio.to_thread(meanwhile)
-                await proxy.start()
-                await until(lambda: f"default/{caught_up}" in cache.objects)
-            finally:
-                running.cancel()
-                await asyncio.wait({running})
-            return cache.objects, seen
+    async with (
+        running_proxy((server.host, server.port)) as proxy,
+        KubeClient(through(proxy, server, directory)) as client,
+    ):
+        cache = WatchCache(client, MAPS, Map, on_change=on_change)
+        running = asyncio.create_task(cache.run())
+        try:
+            async with asyncio.timeout(15):
+                await cache.synced.wait()
+            await proxy.stop()
+            seen.clear()
+            await asyncio.to_thread(meanwhile)
+            await proxy.start()
+            await until(lambda: f"default/{caught_up}" in cache.objects)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+        return cache.objects, seen
 
 
 @pytest.mark.parametrize(("history", "gap"), [("2048", False), ("3", True)], ids=["resumed", "history is over (410)"])
@@ -87,3 +94,31 @@ def test_after_a_break_the_differences_are_told_once_deletions_included(
     assert sorted(lasting) == [("ADDED", "last"), ("DELETED", "deleted"), ("MODIFIED", "changed")]
     # what came and went in between is only told by a history that still has it
     assert (len(seen) == len(lasting)) == gap
+
+
+def test_a_server_that_is_away_is_asked_less_and_less_often(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "watch")
+
+    async def scene(server: ApiServer) -> int:
+        async with (
+            running_proxy((server.host, server.port)) as proxy,
+            KubeClient(through(proxy, server, tmp_path)) as client,
+        ):
+            cache = WatchCache(client, MAPS, Map)
+            running = asyncio.create_task(cache.run())
+            try:
+                async with asyncio.timeout(15):
+                    await cache.synced.wait()
+                await proxy.stop()
+                await asyncio.sleep(2.0)  # the outage itself
+                told = len([record for record in caplog.records if record.name == "watch"])
+                await proxy.start()
+                await asyncio.to_thread(Api(server).create, MAPS, configmap("after"))
+                await until(lambda: "default/after" in cache.objects)
+            finally:
+                running.cancel()
+                await asyncio.wait({running})
+            return told
+
+    with running_apiserver(tmp_path) as server:
+        assert 2 <= asyncio.run(scene(server)) <= 7  # pauses of 0.05, 0.1, 0.2, 0.4, 0.8 and 1.6 s
