@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
-from msgspec import field
+from msgspec import UNSET, field
 
 Status = Literal["running", "suspended", "completed", "faulted", "cancelled"]
 Waits = Literal["", "timer", "retry", "call", "emit", "child", "events"]
@@ -24,9 +24,9 @@ class Frame(msgspec.Struct, kw_only=True):
     id: int
     pointer: str
     parent: int | None = None
-    raw: Any = None
+    raw: Any = UNSET
     """The raw input. UNSET for a function of ``use``: its parent's arguments, which may carry secrets."""
-    input: Any = None
+    input: Any = UNSET
     """The transformed input; UNSET for a call, whose input may carry secrets: made again when needed."""
     data: Any = None
     """What the next task inside gets; at last the raw output."""
