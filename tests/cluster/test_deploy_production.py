@@ -1,6 +1,7 @@
 """The overlay for production on the node, after the one for a single server was uninstalled: it begins from nothing."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.cluster.test_cluster_node import wait_until
 from tests.cluster.test_deploy_disruption import load_on, others
 
 pytestmark = pytest.mark.timeout(400)
+BACK_WITHIN = 5.0
+"""Seconds without an answer: all connect to another server; a call under way is known to be lost after 3 s."""
 SOURCE = {"inline": {"main.py": "def handle(event): return 1"}}
 
 
@@ -62,14 +65,6 @@ def test_servers_restart_one_by_one_under_load(production: Deployed) -> None:
     with load_on(platform) as load:
         platform.kubectl("rollout", "restart", "-n", SYSTEM, "statefulset/nats", check=True)
         platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=120s", check=True)
-    failed = others(load)
-    assert len(failed) <= len(load.calls) / 100, f"{len(failed)} of {len(load.calls)} calls:\n" + "\n".join(failed)
-
-
-def test_uninstalled_it_leaves_no_pod(production: Deployed) -> None:
-    platform = production
-    platform.kubectl("delete", "functions", "--all", "--all-namespaces", "--cascade=foreground", check=True)
-    platform.kubectl("delete", "-k", str(ROOT / "deploy/overlays/production"), "--timeout=120s", check=True)
-    assert platform.function_pods("load") == []
-    assert platform.kubectl("get", "namespace", SYSTEM).code == 1
-    assert platform.kubectl("get", "functions").code == 1  # the API server knows no such kind any more
+    assert {call.status for call in load.calls} <= {200, 502, 503}, others(load)
+    answered = sorted(call.began + call.seconds for call in load.calls if call.status == 200)
+    assert max(later - earlier for earlier, later in pairwise(answered)) < BACK_WITHIN
