@@ -124,7 +124,12 @@ def test_apply_again_changes_nothing_and_changes_of_every_kind_are_taken(platfor
 
 
 def test_edit_opens_the_function_and_takes_what_is_saved(platform: Platform, applied: str) -> None:
-    env = {"PATH": os.environ["PATH"], "KUBECONFIG": platform.kubeconfig, "KUBE_EDITOR": "sed -i s/60s/61s/"}
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        "KUBECONFIG": platform.kubeconfig,
+        "KUBE_EDITOR": "sed -i s/60s/61s/",
+    }
     command = ["kubectl", "edit", "fn", applied]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (0, f"function.faas.dev/{applied} edited\n"), done.stderr
@@ -155,7 +160,7 @@ def test_get_watches_as_it_changes(platform: Platform, tmp_path: Path) -> None:
     manifest.write_text(MANIFEST.replace("name: applied", "name: watched"))
     platform.kubectl("apply", "-f", str(manifest), check=True)
     command = ["kubectl", "get", "fn", "watched", "-w", "--no-headers", "-o", "custom-columns=C:.spec.concurrency"]
-    env = {"PATH": os.environ["PATH"], "KUBECONFIG": platform.kubeconfig}
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "KUBECONFIG": platform.kubeconfig}
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         try:
