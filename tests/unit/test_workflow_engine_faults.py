@@ -104,7 +104,7 @@ def test_retries(policy: str, delays: list[float]) -> None:
     simulation.fail()
     while simulation.state.status == "running":
         before = simulation.now
-        assert simulation.pass_time().endswith(".retry")
+        assert simulation.pass_time().startswith("1.retry.")
         found.append(simulation.now - before)
         simulation.fail()
     assert found == delays
@@ -148,7 +148,7 @@ def test_a_retry_that_succeeds_and_one_that_is_exhausted_with_do() -> None:
 
 def test_an_attempt_that_takes_too_long_is_retried() -> None:
     simulation = trying("{ retry: { limit: { attempt: { count: 1, duration: PT5S } } } }")
-    assert simulation.pass_time().endswith(".attempt")
+    assert simulation.pass_time() == "1.attempt.1"
     assert simulation.calls == {}
     simulation.pass_time()
     simulation.answer("late")

@@ -217,11 +217,14 @@ def test_retry_goes_on_at_the_task_that_failed_and_keeps_what_is_done() -> None:
         "timeout: { after: PT1M }\ndo:\n- a: { call: f }\n- b: { call: g }\n- c: { set: { end: '${ . }' } }"
     )
     simulation.answer({"a": 1})
+    (failed,) = simulation.calls
     simulation.fail()
     assert simulation.state.status == "faulted"
     simulation.now += 3600
     simulation.give(s.Retry())
     assert min(simulation.timers.values()) > simulation.now
+    assert simulation.give(s.TimerFired(timer="0.timeout")).records == [], "the old deadline, fired late"
+    assert failed not in simulation.calls, "another attempt has another key"
     assert simulation.answer("B") == {"a": 1}
     assert simulation.output == {"end": "B"}
     assert simulation.give(s.Retry()).records == []
@@ -238,3 +241,18 @@ def test_a_new_owner_commands_all_that_is_outstanding_again() -> None:
         msgspec.structs.replace(x, repeated=False) if isinstance(x, c.StartCall) else x for x in made.commands
     ] == before
     assert [x.repeated for x in made.commands if isinstance(x, c.StartCall)] == [True]
+
+
+def test_a_secret_that_nobody_gave_is_an_authorization_error() -> None:
+    simulation = run("use: { secrets: [ key ] }\ndo:\n- a: { call: f, with: { k: '${ $secrets.key }' } }")
+    assert (simulation.error["type"].rpartition("/")[2], simulation.error["status"]) == ("authorization", 403)
+    assert "key" in simulation.error["detail"]
+
+
+def test_a_detached_run_is_not_dropped_with_its_parent() -> None:
+    for waits, dropped in (("true", 1), ("false", 0)):
+        simulation = run(
+            f"do:\n- a: {{ run: {{ workflow: {{ namespace: n, name: w, version: 1.0.0 }}, await: {waits} }} }}"
+        )
+        made = simulation.give(s.Cancel())
+        assert sum(isinstance(command, c.Drop) for command in made.commands) == dropped

@@ -83,21 +83,24 @@ def _run_retried(state: State, record: r.RunRetried) -> None:
     assert state.failed is not None
     assert state.ended_at is not None
     _remove(state, state.below(state.failed))
-    old = state.frames[state.failed]
-    state.frames[state.failed] = Frame(
-        id=old.id, pointer=old.pointer, parent=old.parent, raw=old.raw, started_at=record.at, branch=old.branch
+    old = state.frames.pop(state.failed)
+    _rest(state, old.id)
+    frame_id = old.id if old.id == ROOT else state.next_id  # another id: it is another attempt, with a key of its own
+    state.next_id = max(state.next_id, frame_id + 1)
+    state.frames[frame_id] = Frame(
+        id=frame_id, pointer=old.pointer, parent=old.parent, raw=old.raw, started_at=record.at, branch=old.branch
     )
     pause = record.at - state.ended_at
     for frame in state.frames.values():
         frame.timeout_at = None if frame.timeout_at is None else frame.timeout_at + pause
-    _wake(state, old.id)
+    _wake(state, frame_id)
     state.status, state.error, state.failed, state.ended_at = "running", None, None, None
 
 
 @_applies(r.TaskCreated)
 def _task_created(state: State, record: r.TaskCreated) -> None:
     parent = state.frames[record.parent]
-    parent.variables |= record.variables
+    parent.variables = parent.variables | record.variables
     raw: Any = parent.data if record.raw is UNSET else record.raw
     state.frames[record.frame] = Frame(
         id=record.frame,
@@ -154,12 +157,12 @@ def _items_found(state: State, record: r.ItemsFound) -> None:
 def _event_consumed(state: State, record: r.EventConsumed) -> None:
     frame = state.frames[record.frame]
     if record.item is not UNSET:
-        frame.items.append(record.item)
+        frame.items = [*frame.items, record.item]
     if record.matched is not None:
-        frame.matched.append(record.matched)
+        frame.matched = [*frame.matched, record.matched]
     if record.until_matched is not None:
-        frame.until_matched.append(record.until_matched)
-    frame.correlations |= record.correlations
+        frame.until_matched = [*frame.until_matched, record.until_matched]
+    frame.correlations = frame.correlations | record.correlations
     frame.complete = record.complete
     if record.complete:
         frame.waits = ""
@@ -171,7 +174,7 @@ def _event_consumed(state: State, record: r.EventConsumed) -> None:
 @_applies(r.RoundEnded)
 def _round_ended(state: State, record: r.RoundEnded) -> None:
     frame = state.frames[record.frame]
-    frame.outputs[record.round], frame.index = record.item, record.round
+    frame.outputs, frame.index = frame.outputs | {record.round: record.item}, record.round
     frame.phase = "answered"
     if record.context is not UNSET:
         state.context = record.context
@@ -184,7 +187,7 @@ def _error_caught(state: State, record: r.ErrorCaught) -> None:
     _remove(state, state.below(record.frame))
     frame.data, frame.attempt_until = frame.input, None
     frame.failed_at = record.at if frame.failed_at is None else frame.failed_at
-    frame.variables[record.variable] = record.error
+    frame.variables = frame.variables | {record.variable: record.error}
     if record.retry_at is not None:
         frame.phase, frame.waits, frame.wait_until = "waiting", "retry", record.retry_at
         _rest(state, record.frame)
@@ -215,7 +218,7 @@ def _task_ended(state: State, record: r.TaskEnded) -> None:
         return
     assert frame.parent is not None
     parent = state.frames[frame.parent]
-    _remove(state, [*state.below(record.frame), record.frame])
+    _remove(state, [record.frame])
     if record.fork:
         _branch_ended(state, parent, frame, record)
         return
@@ -225,7 +228,7 @@ def _task_ended(state: State, record: r.TaskEnded) -> None:
 
 def _branch_ended(state: State, fork: Frame, branch: Frame, record: r.TaskEnded) -> None:
     assert branch.branch is not None
-    fork.outputs[branch.branch] = record.output
+    fork.outputs = fork.outputs | {branch.branch: record.output}
     if record.fork == "more":
         return
     _remove(state, state.below(fork.id))

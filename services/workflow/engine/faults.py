@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from services.contracts.workflow.data import Retry
+from services.contracts.workflow.durations import MAX_SECONDS
 from services.contracts.workflow.tasks import TryTask
 from services.workflow.engine import records as r
 from services.workflow.engine.chance import draw
@@ -68,6 +69,7 @@ def _retry_at(session: Session, frame: Frame, policy: Retry, known: dict[str, An
         least = session.seconds(policy.jitter.from_, scope, data)
         most = session.seconds(policy.jitter.to, scope, data)
         delay += least + (most - least) * draw(session.state.seed, f"{frame.id}.{frame.attempt}")
+    delay = min(delay, MAX_SECONDS)
     since = session.now if frame.failed_at is None else frame.failed_at
     if limit is not None and session.now + delay > since + session.seconds(limit, scope, data):
         return None

@@ -89,7 +89,10 @@ def finish(session: Session, frame: Frame, raw: Any, directive: str | None = Non
 
 def export(export_: Export | None, scope: Scope, shaped: Any, more: More = None) -> Any:
     """The new context by ``export.as``; UNSET when it stays."""
-    if export_ is None or export_.as_ is None:
+    if export_ is None:
+        return UNSET
+    if export_.as_ is None:  # as if it were $context
+        scope.check(export_.schema, scope.context, "context")
         return UNSET
     context = scope.fill(export_.as_, shaped, more=(more or {}) | {"output": shaped})
     scope.check(export_.schema, context, "context")

@@ -7,7 +7,7 @@ from services.workflow.engine import records as r
 from services.workflow.engine.commands import Publish
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.scope import iso
-from services.workflow.engine.state import State
+from services.workflow.engine.state import ROOT, State
 
 _RUN: dict[type[r.Record], tuple[str, str]] = {
     r.RunStarted: ("started", "startedAt"),
@@ -42,6 +42,11 @@ def lifecycle(plan: Plan, state: State, record: r.Record) -> list[Publish]:
         if pointer:
             task(found[0], pointer, found[1])
     _add_ended(state, record, task)
+    if isinstance(record, r.RunSuspended | r.RunResumed):
+        verb = "suspended" if isinstance(record, r.RunSuspended) else "resumed"
+        for frame_id in state.below(ROOT):
+            task(verb, state.frames[frame_id].pointer, f"{verb}At")
+    made += _correlation(state, record, workflow)
     if type(record) in _RUN:
         kind, field = _RUN[type(record)]
         data: dict[str, Any] = {"name": workflow, field: iso(record.at)}
@@ -55,6 +60,17 @@ def lifecycle(plan: Plan, state: State, record: r.Record) -> list[Publish]:
             data["error"] = record.error
         made.append(Publish(kind=f"workflow.{kind}", data=data))
     return made
+
+
+def _correlation(state: State, record: r.Record, workflow: str) -> list[Publish]:
+    """The workflow begins to consume events, or has what it listened for."""
+    if isinstance(record, r.TaskWaits) and record.waits == "events" and not state.frames[record.frame].waits:
+        return [Publish(kind="workflow.correlation-started", data={"name": workflow, "startedAt": iso(record.at)})]
+    if isinstance(record, r.EventConsumed) and record.complete:
+        data: dict[str, Any] = {"name": workflow, "completedAt": iso(record.at)}
+        keys = state.frames[record.frame].correlations | record.correlations
+        return [Publish(kind="workflow.correlation-completed", data=data | ({"correlationKeys": keys} if keys else {}))]
+    return []
 
 
 def _pointer(state: State, record: Any) -> str:

@@ -17,19 +17,21 @@ Outstanding = dict[tuple[str, str], float | None]
 
 
 def outstanding(state: State | None) -> Outstanding:
-    """All that an open run waits for. Timers are named ``<frame>.<wait|retry|timeout|attempt>``."""
+    """All that an open run waits for. Timers are named ``<frame>.<wait|timeout>`` or
+    ``<frame>.<retry|attempt>.<attempt>``."""
     found: Outstanding = {}
     if state is None or not state.open:
         return found
     for frame in state.frames.values():
         if frame.waits in ("timer", "retry"):
-            found["timer", f"{frame.id}.{'wait' if frame.waits == 'timer' else 'retry'}"] = frame.wait_until
+            name = f"{frame.id}.wait" if frame.waits == "timer" else f"{frame.id}.retry.{frame.attempt}"
+            found["timer", name] = frame.wait_until
         elif frame.waits:
             found[frame.waits, str(frame.id)] = None
         if frame.timeout_at is not None:
             found["timer", f"{frame.id}.timeout"] = frame.timeout_at
         if frame.attempt_until is not None:
-            found["timer", f"{frame.id}.attempt"] = frame.attempt_until
+            found["timer", f"{frame.id}.attempt.{frame.attempt}"] = frame.attempt_until
     return found
 
 
@@ -38,10 +40,12 @@ def commands(session: Session, before: Outstanding, repeated: bool) -> list[c.Co
     after = outstanding(session.state)
     made: list[c.Command] = []
     for (kind, name), at in before.items():
-        if ((kind, name) not in after or after[kind, name] != at) and not (
-            kind == "emit" or (kind == "child" and _detached(session, int(name)))
-        ):
-            made.append(c.CancelTimer(timer=name) if kind == "timer" else c.Drop(task=int(name), waits=kind))
+        if (kind, name) in after and after[kind, name] == at:
+            continue
+        if kind == "timer":
+            made.append(c.CancelTimer(timer=name))
+        elif kind not in ("emit", "spawn"):  # those are over once done, whoever asked for them
+            made.append(c.Drop(task=int(name), waits=kind))
     for (kind, name), at in after.items():
         if (kind, name) in before and before[kind, name] == at:
             continue
@@ -51,13 +55,6 @@ def commands(session: Session, before: Outstanding, repeated: bool) -> list[c.Co
         else:
             made.append(_start(session, session.state.frames[int(name)], repeated))
     return made
-
-
-def _detached(session: Session, frame_id: int) -> bool:
-    """Whether a child run goes on without its parent."""
-    frame = session.state.frames.get(frame_id)
-    task = None if frame is None else session.task(frame)
-    return isinstance(task, RunTask) and not task.run.await_
 
 
 def _start(session: Session, frame: Frame, repeated: bool) -> c.Command:
@@ -85,7 +82,7 @@ def _start(session: Session, frame: Frame, repeated: bool) -> c.Command:
 def prepare(session: Session, before: Outstanding) -> bool:
     """Makes the arguments of each call that is to be started; whether one could not be, which faulted its task."""
     for kind, name in outstanding(session.state).keys() - before.keys():
-        frame = session.state.frames[int(name)] if kind in ("call", "child") else None
+        frame = session.state.frames[int(name)] if kind in ("call", "child", "spawn") else None
         if frame is not None and frame.id not in session.arguments:
             try:
                 session.arguments[frame.id] = arguments_of(session, frame)

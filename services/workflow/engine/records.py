@@ -84,7 +84,7 @@ class TaskWaits(Record, frozen=True, kw_only=True):
     """A task waits for something outside; ``event`` is what an emit publishes."""
 
     frame: int
-    waits: Literal["timer", "call", "emit", "child", "events"]
+    waits: Literal["timer", "call", "emit", "child", "spawn", "events"]
     until: float | None = None
     event: dict[str, Any] | None = None
 

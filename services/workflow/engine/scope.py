@@ -8,6 +8,7 @@ from msgspec import UNSET
 from services.contracts.workflow.calls import CallFunction
 from services.contracts.workflow.expressions import Expression, Template, Text
 from services.workflow.engine.environment import Environment
+from services.workflow.engine.errors import standard
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.state import Frame, State
 from services.workflow.expressions import fill
@@ -33,6 +34,11 @@ class Scope:
         self._plan, self._state, self._environment, self._frame, self._now = plan, state, environment, frame, now
         self.raw_output: Any = None
         """For ``$task.output``, once there is one."""
+
+    @property
+    def context(self) -> Any:
+        """The run's context."""
+        return self._state.context
 
     def raw(self) -> Any:
         """The task's raw input, made again when it is not kept."""
@@ -92,7 +98,7 @@ class Scope:
         text = expression.text
         made: dict[str, Any] = dict.fromkeys(("input", "output", "authorization", "task"))
         made["context"] = self._state.context
-        made["secrets"] = self._environment.secrets
+        made["secrets"] = self._secrets(text) if "secrets" in text else None
         made["runtime"] = self._environment.runtime
         made["workflow"] = self._workflow() if "workflow" in text else None
         if "task" in text and self._frame.pointer:
@@ -100,6 +106,14 @@ class Scope:
         if given and "input" in text:
             made["input"] = self.input()
         return made | self.variables() | (more or {})
+
+    def _secrets(self, text: str) -> Any:
+        """The secrets; one that the text names and nobody gave is the specification's authorization error."""
+        secrets = self._environment.secrets
+        for name in self._plan.definition.use.secrets:
+            if name not in secrets and name in text:
+                raise standard("authorization", f"there is no secret {name} that this workflow may use")
+        return secrets
 
     def _workflow(self) -> dict[str, Any]:
         return {

@@ -1,12 +1,14 @@
 """The state of a run: what ``apply`` makes of its records."""
 
+from copy import copy
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, field
 
 Status = Literal["running", "suspended", "completed", "faulted", "cancelled"]
-Waits = Literal["", "timer", "retry", "call", "emit", "child", "events"]
+Waits = Literal["", "timer", "retry", "call", "emit", "child", "spawn", "events"]
+"""``child``: for another run's end; ``spawn``: for its start."""
 Phase = Literal["new", "running", "next", "answered", "waiting", "ended"]
 """new: about to start; running: started, or a task inside runs; next: a task inside ended; answered: what it waited
 for came; waiting; ended: only its output is to be shaped."""
@@ -81,19 +83,9 @@ class State(msgspec.Struct, kw_only=True):
     ready: list[int] = field(default_factory=list)
 
     def copy(self) -> "State":
-        """A state whose frames may be changed without changing this one's; the data inside is shared."""
-        frames = {
-            key: msgspec.structs.replace(
-                frame,
-                items=list(frame.items),
-                outputs=dict(frame.outputs),
-                variables=dict(frame.variables),
-                matched=list(frame.matched),
-                until_matched=list(frame.until_matched),
-                correlations=dict(frame.correlations),
-            )
-            for key, frame in self.frames.items()
-        }
+        """A state whose frames may be changed without changing this one's. Lists and objects in a frame are shared,
+        and so replaced, never changed."""
+        frames = {key: copy(frame) for key, frame in self.frames.items()}
         return msgspec.structs.replace(self, frames=frames, ready=list(self.ready))
 
     @property

@@ -20,6 +20,8 @@ from services.workflow.engine.state import Frame, State
 MAX_RECORDS = 500
 """After so many records a step stops and asks to be continued: a transition is one message, and a workflow that loops
 without ever waiting must not keep a worker to itself."""
+CLOCK_SKEW = 1.0
+"""Seconds that a timer may seem to fire early, since not every clock is the same."""
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ def _take_open(session: Session, stimulus: s.Stimulus) -> None:
 
 def _call_ended(session: Session, ended: s.CallEnded) -> None:
     frame = session.state.frames.get(ended.task)
-    if frame is None or frame.waits not in ("call", "emit", "child"):
+    if frame is None or frame.waits not in ("call", "emit", "child", "spawn"):
         return
     if ended.error is not None:
         fault(session, frame, Raised(ended.error))
@@ -117,10 +119,12 @@ def _call_ended(session: Session, ended: s.CallEnded) -> None:
 
 
 def _timer_fired(session: Session, timer: str) -> None:
-    """A timer that comes twice, or too late, is no longer outstanding and does nothing."""
-    if ("timer", timer) not in outstanding(session.state):
+    """A timer that comes twice, or too late, is no longer outstanding and does nothing; so does one that comes early,
+    which is that of a deadline since put off."""
+    due = outstanding(session.state).get(("timer", timer))
+    if due is None or due > session.now + CLOCK_SKEW:
         return
-    number, _, kind = timer.partition(".")
+    number, kind = timer.split(".")[:2]
     frame = session.state.frames[int(number)]
     if kind == "wait":
         session.record(r.TaskAnswered(at=session.now, frame=frame.id))
@@ -133,7 +137,11 @@ def _timer_fired(session: Session, timer: str) -> None:
 
 def _retry(session: Session, frame: Frame) -> None:
     scope = session.scope(frame)
-    until = flow.attempt_until(session, session.task(frame), scope, frame.input)
+    try:
+        until = flow.attempt_until(session, session.task(frame), scope, frame.input)
+    except Raised as raised:
+        fault(session, frame, raised)
+        return
     session.record(r.TaskRetried(at=session.now, frame=frame.id, attempt_until=until))
 
 

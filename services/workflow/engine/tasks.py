@@ -134,7 +134,7 @@ def _listen(session: Session, frame: Frame, task: t.ListenTask) -> None:
 @_starts(t.RunTask)
 def _run(session: Session, frame: Frame, task: t.RunTask) -> None:
     session.arguments[frame.id] = arguments_of(session, frame)
-    _wait(session, frame, "child")
+    _wait(session, frame, "child" if task.run.await_ else "spawn")
 
 
 @_starts(CallFunction)

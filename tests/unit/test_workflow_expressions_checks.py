@@ -1,0 +1,44 @@
+"""The programs of whole definitions."""
+
+from pathlib import Path
+
+import pytest
+
+from services.contracts.workflow import InvalidWorkflow, parse_yaml
+from services.workflow.expressions import problems
+
+EXAMPLES = Path(__file__).parents[3] / "shared" / "openworkflow" / "examples"
+HEAD = "document: { dsl: '1.0.3', namespace: default, name: test, version: '1.0.0' }\n"
+
+
+def test_each_broken_program_is_a_problem_with_its_place() -> None:
+    definition = parse_yaml(
+        HEAD
+        + """
+do:
+- a: { if: '.x ==', set: { ok: '${ .x }', bad: '${ env.HOME }', deep: [ 'Hi ${ $nobody }' ] } }
+- b: { for: { each: pet, in: .pets }, do: [ { c: { set: '${ $pet + $index + $context.a }' } } ] }
+- d: { try: [], catch: { as: oops, when: $oops.status == 1 } }
+"""
+    )
+    found = {problem.pointer: problem.hint for problem in problems(definition)}
+    assert set(found) == {"/do/0/a/if", "/do/0/a/set/bad", "/do/0/a/set/deep/0"}
+    assert "env is not available" in found["/do/0/a/set/bad"]
+    assert "$nobody is not defined" in found["/do/0/a/set/deep/0"]
+
+
+def test_loose_text_is_no_problem() -> None:
+    assert problems(parse_yaml(HEAD + "evaluate: { mode: loose }\ndo:\n- a: { set: { t: plain text } }")) == []
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the specification's examples are not beside the checkout")
+def test_the_programs_of_every_example_that_is_taken_compile() -> None:
+    taken = 0
+    for path in sorted(EXAMPLES.glob("*.yaml")):
+        try:
+            definition = parse_yaml(path.read_bytes())
+        except InvalidWorkflow:
+            continue
+        taken += 1
+        assert problems(definition) == [], path.name
+    assert taken > 30
