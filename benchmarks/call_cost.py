@@ -43,11 +43,14 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--concurrency", type=int, default=100, help="calls that the one Pod takes at a time")
     options = parser.parse_args()
     ratios = []
     with platform.running() as (directory, status), tempfile.TemporaryDirectory() as folder:
         source = platform.write_function(Path(folder) / "add", SOURCE)
-        platform.faas(directory, "deploy", str(source), "--min", "1", "--max", "1", "--concurrency", "100")
+        platform.faas(
+            directory, "deploy", str(source), "--min", "1", "--max", "1", "--concurrency", str(options.concurrency)
+        )
         root = next(process["pid"] for process in status["processes"] if process["name"] == "supervisor")
         for _ in range(options.rounds):
             with running_floor(options.floor) as (url, pids):
