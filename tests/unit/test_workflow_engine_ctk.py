@@ -1,8 +1,12 @@
 """The part of the specification's conformance kit that we have, by the in-memory driver."""
 
+import json
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -47,6 +51,77 @@ def test_every_scenario_of_the_kit_passes() -> None:
     results = list(run_directory(KIT, MemoryDriver(), {}))
     assert len(results) >= 8
     assert [str(result) for result in results if result.failure] == []
+
+
+HTTP = """
+Feature: calls
+  Scenario: mapped
+    Given a workflow with definition:
+    \"\"\"yaml
+    document: { dsl: '1.0.3', namespace: default, name: x, version: '1.0.0' }
+    do:
+      - get:
+          call: http
+          with: { method: get, endpoint: { uri: 'https://pets.example/pet/{id}' }, query: { a: 1 } }
+      - fail:
+          try: [ { no: { call: http, with: { method: post, endpoint: 'https://pets.example/no', body: { b: 1 } } } } ]
+          catch: { errors: { with: { status: 404 } } }
+      - far:
+          call: http
+          with: { method: get, endpoint: https://elsewhere.example }
+    \"\"\"
+    And given the workflow input is:
+    \"\"\"yaml
+    id: 7
+    \"\"\"
+    When the workflow is executed
+    Then the workflow should fault with error:
+    \"\"\"yaml
+    detail: host elsewhere.example has no --map
+    instance: /do/2/far
+    \"\"\"
+    And the workflow output should have a 'path' property with value:
+    \"\"\"yaml
+    nothing
+    \"\"\"
+"""
+
+
+class Pets(BaseHTTPRequestHandler):
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self._answer(200)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(404)
+
+    def _answer(self, status: int) -> None:
+        self.seen.append(f"{self.command} {self.path} {status}")
+        body = json.dumps({"path": self.path}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_http_calls_go_to_the_stubs_that_hosts_are_mapped_to_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "x.feature").write_text(HTTP)
+    with HTTPServer(("127.0.0.1", 0), Pets) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            hosts = {"pets.example": f"http://127.0.0.1:{server.server_port}"}
+            (result,) = run_directory(tmp_path, MemoryDriver(), hosts)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert Pets.seen == ["GET /pet/7?a=1 200", "POST /no 404"]
+    assert "output has no path" in result.failure, "a faulted run has no output"
 
 
 def test_the_runner_says_what_failed_and_exits_1(tmp_path: Path) -> None:

@@ -256,3 +256,18 @@ def test_a_detached_run_is_not_dropped_with_its_parent() -> None:
         )
         made = simulation.give(s.Cancel())
         assert sum(isinstance(command, c.Drop) for command in made.commands) == dropped
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "{ call: f, with: { k: '${ $secrets.key | error }' } }",
+        "{ call: f, input: { from: '{ s: $secrets.key }' }, with: { k: '${ .s.x }' } }",
+        "{ call: own, with: { k: '${ $secrets.key }' } }",
+    ],
+)
+def test_what_jq_says_about_a_secret_is_not_recorded(task: str) -> None:
+    use = "use: { secrets: [ key ], functions: { own: { call: f, input: { schema: { document: { properties: { k: { type: number } } } } } } } }\n"
+    simulation = run(f"{use}do:\n- a: {task}", secrets={"key": "hunter2"})
+    assert "withheld" in simulation.error["detail"]
+    assert b"hunter2" not in b"".join(simulation.history)

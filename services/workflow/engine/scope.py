@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from services.contracts.workflow.calls import CallFunction
+from services.contracts.workflow.calls import Call, CallFunction
 from services.contracts.workflow.expressions import Expression, Template, Text
 from services.workflow.engine.environment import Environment
-from services.workflow.engine.errors import standard
+from services.workflow.engine.errors import Raised, standard
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.state import Frame, State
 from services.workflow.expressions import fill
@@ -66,7 +66,10 @@ class Scope:
 
         Raises Raised.
         """
-        return self._environment.value(expression, data, self._arguments(expression, given, more), self._now)
+        try:
+            return self._environment.value(expression, data, self._arguments(expression, given, more), self._now)
+        except Raised as raised:
+            raise self._withheld(raised, expression.pointer) from None
 
     def holds(self, expression: Expression | None, data: Any, *, given: bool = True, more: More = None) -> bool:
         """Whether a condition is true as jq sees it: neither false nor null."""
@@ -81,7 +84,19 @@ class Scope:
 
     def check(self, schema: Any, value: Any, what: str) -> None:
         """Raises Raised when the value breaks the schema."""
-        self._environment.check(schema, value, what)
+        try:
+            self._environment.check(schema, value, what)
+        except Raised as raised:
+            raise self._withheld(raised, f"{self._frame.pointer}/{what}") from None
+
+    def _withheld(self, raised: Raised, pointer: str) -> Raised:
+        """The error without what jq or the schema quotes, where that may be a secret: an error is recorded."""
+        error = raised.error
+        if error["status"] == 403 or not self._plan.definition.use.secrets:
+            return raised
+        if not isinstance(self._plan.task(self._frame.pointer), Call):
+            return raised
+        return Raised(error | {"detail": f"{pointer}: the details are withheld, since a call's data may have a secret"})
 
     def variables(self) -> dict[str, Any]:
         """The variables of enclosing tasks, inner ones before outer ones of the same name."""

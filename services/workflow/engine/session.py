@@ -47,7 +47,7 @@ class Session:
         text = scope.value(duration, data, given=given)
         seconds = iso8601_seconds(text) if isinstance(text, str) else None
         if seconds is None:
-            raise standard("expression", f"{duration.pointer}: gave {str(text)[:100]}, which is no ISO 8601 duration")
+            raise standard("expression", f"{duration.pointer}: gave no ISO 8601 duration such as PT30S")
         return seconds
 
     def deadline(self, timeout: Timeout | str | None, scope: Scope, data: Any, *, given: bool = True) -> float | None:
