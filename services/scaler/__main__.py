@@ -31,7 +31,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Wires the parts and runs them until ``stop`` is set."""
     listener = http.listen(settings.http_host, settings.http_port)
     log.info("listening on %s:%d", *listener.getsockname()[:2])
-    platform = Platform(settings.python_image, settings.gateway_url, read_secret(settings.archive_key_file).encode())
+    key = read_secret(settings.archive_key_file).encode()
+    platform = Platform(settings.python_image, settings.gateway_url, key, settings.tmp_volume)
     timing = Timing(settings.lease_seconds, settings.renew_seconds, settings.retry_seconds)
     election = Election(instance_name(settings), timing)
     view = View()

@@ -28,6 +28,8 @@ class Platform(NamedTuple):
     python_image: str
     gateway_url: str
     archive_key: bytes
+    tmp_volume: bool = True
+    """Whether Pods of ``python_image`` need a volume at ``/tmp``."""
 
 
 class Revision(NamedTuple):
@@ -90,18 +92,18 @@ def _labels(name: str) -> dict[str, str]:
 
 
 def _template(function: Function, platform: Platform) -> Json:
-    return {
-        "metadata": {"labels": _labels(function.metadata.name)},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": math.ceil(parse_duration(function.spec.timeout)) + GRACE_ABOVE_TIMEOUT,
-            # the restricted Pod security standard
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [_container(function, platform)],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
+    spec: Json = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": math.ceil(parse_duration(function.spec.timeout)) + GRACE_ABOVE_TIMEOUT,
+        # the restricted Pod security standard
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(function, platform)],
     }
+    if function.spec.image is not None or platform.tmp_volume:
+        spec["volumes"] = [{"name": "tmp", "emptyDir": {}}]
+        spec["containers"][0]["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
+    return {"metadata": {"labels": _labels(function.metadata.name)}, "spec": spec}
 
 
 def _container(function: Function, platform: Platform) -> Json:
@@ -117,7 +119,6 @@ def _container(function: Function, platform: Platform) -> Json:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         # the last lines of the log stand in the Pod's status when it ends, and from there in the Function's
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }

@@ -43,6 +43,7 @@ class Image:
     user: str = ""
     workdir: str = "/"
     labels: dict[str, str] = field(default_factory=dict)
+    volumes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def configuration(image: Image, blobs: Sequence[Blob]) -> dict[str, Any]:
         "User": image.user,
         "WorkingDir": image.workdir,
         "Labels": image.labels,
+        "Volumes": {path: {} for path in image.volumes},
     }
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
     diff_ids = [blob.digest for blob in blobs]  # the layers are not compressed, so both digests are the same

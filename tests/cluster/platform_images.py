@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -41,7 +42,7 @@ def platform_image() -> Image:
 def python_image() -> Image:
     """The Python runtime of functions."""
     code = compiled("python", [ROOT / "faas_runtime"])
-    return _python_image(PYTHON, "python", code, ["python3", "-m", "faas_runtime"], "/tmp")
+    return replace(_python_image(PYTHON, "python", code, ["python3", "-m", "faas_runtime"], "/tmp"), volumes=["/tmp"])
 
 
 def nats_image() -> Image:

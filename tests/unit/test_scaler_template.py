@@ -42,6 +42,18 @@ def test_a_python_function_gets_what_its_runtime_reads() -> None:
     assert revision.template["spec"]["terminationGracePeriodSeconds"] == 7
 
 
+def test_only_an_image_of_ours_may_do_without_a_volume() -> None:
+    without = PLATFORM._replace(tmp_volume=False)
+    for function, platform, volumes in (
+        (make_function(), PLATFORM, ["tmp"]),
+        (make_function(), without, []),
+        (make_function(source=None, image="i:1"), without, ["tmp"]),
+    ):
+        spec = revision_of(function, platform).template["spec"]
+        assert [volume["name"] for volume in spec.get("volumes", [])] == volumes
+        assert [mount["name"] for mount in spec["containers"][0].get("volumeMounts", [])] == volumes
+
+
 def test_an_image_gets_no_source() -> None:
     function = make_function(image="registry.example/own:1")
     assert container(function)["image"] == "registry.example/own:1"
