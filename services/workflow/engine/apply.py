@@ -62,7 +62,8 @@ def _run_resumed(state: State, record: r.RunResumed) -> None:
 
 @_applies(r.RunCompleted)
 def _run_completed(state: State, record: r.RunCompleted) -> None:
-    state.status, state.output, state.ended_at = "completed", record.output, record.at
+    state.output = state.frames[ROOT].data if record.output is UNSET else record.output
+    state.status, state.ended_at = "completed", record.at
     state.frames, state.ready = {}, []
 
 
@@ -208,30 +209,33 @@ def _task_retried(state: State, record: r.TaskRetried) -> None:
 @_applies(r.TaskEnded)
 def _task_ended(state: State, record: r.TaskEnded) -> None:
     frame = state.frames[record.frame]
+    output = record.output
+    if output is UNSET:
+        output = frame.raw if record.skipped else frame.data
     if record.context is not UNSET:
         state.context = record.context
     if record.end:
         _remove(state, state.below(ROOT))
         root = state.frames[ROOT]
-        root.data, root.phase, root.next = record.output, "ended", ""
+        root.data, root.phase, root.next = output, "ended", ""
         _wake(state, ROOT)
         return
     assert frame.parent is not None
     parent = state.frames[frame.parent]
     _remove(state, [record.frame])
     if record.fork:
-        _branch_ended(state, parent, frame, record)
+        _branch_ended(state, parent, frame, output, record.fork)
         return
-    parent.data, parent.phase, parent.next = record.output, "next", record.next
+    parent.data, parent.phase, parent.next = output, "next", record.next
     _wake(state, parent.id)
 
 
-def _branch_ended(state: State, fork: Frame, branch: Frame, record: r.TaskEnded) -> None:
+def _branch_ended(state: State, fork: Frame, branch: Frame, output: Any, place: str) -> None:
     assert branch.branch is not None
-    fork.outputs = fork.outputs | {branch.branch: record.output}
-    if record.fork == "more":
+    fork.outputs = fork.outputs | {branch.branch: output}
+    if place == "more":
         return
     _remove(state, state.below(fork.id))
-    fork.data = record.output if record.fork == "won" else [fork.outputs[key] for key in sorted(fork.outputs)]
+    fork.data = output if place == "won" else [fork.outputs[key] for key in sorted(fork.outputs)]
     fork.phase = "ended"
     _wake(state, fork.id)

@@ -81,7 +81,7 @@ def finish(session: Session, frame: Frame, raw: Any, directive: str | None = Non
         shaped = raw if output.as_ is None else scope.fill(output.as_, raw, given=given)
         scope.check(output.schema, shaped, "output")
     if task is None:
-        session.record(r.RunCompleted(at=session.now, output=shaped))
+        session.record(r.RunCompleted(at=session.now, output=UNSET if shaped is frame.data else shaped))
         return
     context = export(task.export, scope, shaped)
     _end(session, frame, shaped, directive or task.then, context=context)
@@ -110,7 +110,7 @@ def _end(
         r.TaskEnded(
             at=session.now,
             frame=frame.id,
-            output=output,
+            output=UNSET if output is (frame.raw if skipped else frame.data) else output,
             context=context,
             next=follows,
             end=directive == "end",

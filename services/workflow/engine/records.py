@@ -33,9 +33,9 @@ class RunResumed(Record, frozen=True, kw_only=True):
 
 
 class RunCompleted(Record, frozen=True, kw_only=True):
-    """The run's end, with its output."""
+    """The run's end, with its output, unless it is what the last task ended with."""
 
-    output: Any = None
+    output: Any = UNSET
 
 
 class RunFaulted(Record, frozen=True, kw_only=True):
@@ -124,12 +124,14 @@ class RoundEnded(Record, frozen=True, kw_only=True):
 
 
 class TaskEnded(Record, frozen=True, kw_only=True):
-    """``output``: the transformed one. ``next``: the pointer of the task that follows; "" at the end of its list.
-    ``end``: the whole run ends with it.
-    ``fork``: of a branch, whether others are still to come, all have ended, or this one has won."""
+    """``output``: the transformed one, unless it is the task's data (or, when skipped, its raw input).
+
+    ``next``: the pointer of the task that follows; "" at the end of its list. ``end``: the whole run ends with it.
+    ``fork``: of a branch, whether others are still to come, all have ended, or this one has won.
+    """
 
     frame: int
-    output: Any = None
+    output: Any = UNSET
     context: Any = UNSET
     next: str = ""
     end: bool = False

@@ -61,7 +61,7 @@ def _switch(session: Session, frame: Frame, task: t.SwitchTask) -> None:
             break
     else:
         chosen = next((case for case in task.switch if case.when is None), None)
-    flow.finish(session, frame, frame.input, None if chosen is None else chosen.then)
+    flow.finish(session, frame, frame.data, None if chosen is None else chosen.then)
 
 
 @_starts(t.RaiseTask)

@@ -1,5 +1,6 @@
 """HTTP calls of the in-memory driver: to the stubs that stand for the hosts of the kit."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -71,4 +72,5 @@ def _exchange(url: str, method: str, arguments: HttpArguments) -> tuple[Any, Any
 
 
 def _error(status: int, detail: str) -> dict[str, Any]:
-    return {"type": standard_type("communication"), "status": status, "title": "Communication Error", "detail": detail}
+    title = http.client.responses.get(status, "Communication Error")
+    return {"type": standard_type("communication"), "status": status, "title": title, "detail": detail}
