@@ -55,3 +55,17 @@ def test_correlation_begins_once_and_ends_with_its_keys() -> None:
     kinds = [kind for kind in simulation.kinds if "correlation" in kind]
     assert kinds == ["workflow.correlation-started", "workflow.correlation-completed"]
     assert published(simulation)["workflow.correlation-completed"]["correlationKeys"] == {"k": 7}
+
+
+def test_a_caught_error_faults_its_branch_and_cancels_the_others() -> None:
+    simulation = Simulation(
+        "do:\n- t: { try: [ { f: { fork: { branches: [ { a: { call: f } }, { b: { call: g } } ] } } } ], catch: {} }"
+    ).start()
+    simulation.fail(task=min(simulation.calls))
+    told = [
+        (command.kind, str(command.data["task"]).rpartition("/")[2])
+        for command in simulation.commands
+        if isinstance(command, c.Publish) and command.kind in ("task.faulted", "task.cancelled")
+    ]
+    assert told == [("task.cancelled", "b"), ("task.faulted", "a"), ("task.faulted", "f")]
+    assert simulation.state.status == "completed"

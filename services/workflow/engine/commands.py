@@ -12,9 +12,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartCall(Command, frozen=True, kw_only=True):
-    """A call, answered by CallEnded. ``arguments``: its ``with``, resolved, by the language's names (for a Function:
-    the body); may carry secrets, so they go to no history, event or log. ``policy`` is the authentication with
-    expressions resolved, None when there is none."""
+    """A call, answered by CallEnded. ``arguments``: for a Function its body, else the call's ``with`` with expressions
+    replaced by their values and references to authentication by the policy. May carry secrets, so they go to no
+    history, event or log."""
 
     task: int
     call: Call

@@ -26,7 +26,7 @@ def fault(session: Session, frame: Frame, raised: Raised, *, within: bool = Fals
         task = session.task(above)
         if isinstance(task, TryTask) and not above.catching:
             try:
-                if _caught(session, above, task, error):
+                if _caught(session, above, task, error, frame.id):
                     return
             except Raised as another:  # the catch clause itself fails: that is an error of the try
                 fault(session, above, another)
@@ -35,7 +35,7 @@ def fault(session: Session, frame: Frame, raised: Raised, *, within: bool = Fals
     session.record(r.RunFaulted(at=session.now, error=error, frame=frame.id))
 
 
-def _caught(session: Session, frame: Frame, task: TryTask, error: dict[str, Any]) -> bool:
+def _caught(session: Session, frame: Frame, task: TryTask, error: dict[str, Any], origin: int) -> bool:
     """Records the catch if the clause wants this error. Raises Raised."""
     catch, scope = task.catch, session.scope(frame)
     known: dict[str, Any] = {catch.as_: error}
@@ -50,7 +50,9 @@ def _caught(session: Session, frame: Frame, task: TryTask, error: dict[str, Any]
     retry_at = None if policy is None else _retry_at(session, frame, policy, known)
     if policy is not None and retry_at is None and not catch.do and catch.then is None:
         return False  # nothing is left to be done about it: whoever is outside may
-    session.record(r.ErrorCaught(at=session.now, frame=frame.id, error=error, variable=catch.as_, retry_at=retry_at))
+    session.record(
+        r.ErrorCaught(at=session.now, frame=frame.id, origin=origin, error=error, variable=catch.as_, retry_at=retry_at)
+    )
     return True
 
 

@@ -83,8 +83,13 @@ def _add_ended(state: State, record: r.Record, task: Callable[..., None]) -> Non
         for pointer in _up(state, record.frame, None):
             task("faulted", pointer, "faultedAt", error=record.error)
     elif isinstance(record, r.ErrorCaught):
+        faulted = _up(state, record.origin, record.frame)
         for frame_id in reversed(state.below(record.frame)):
-            task("faulted", state.frames[frame_id].pointer, "faultedAt", error=record.error)
+            pointer = state.frames[frame_id].pointer
+            if pointer in faulted:
+                task("faulted", pointer, "faultedAt", error=record.error)
+            else:
+                task("cancelled", pointer, "cancelledAt")
     elif isinstance(record, r.RunCancelled) or (isinstance(record, r.TaskEnded) and record.fork == "won"):
         above = 0 if isinstance(record, r.RunCancelled) else state.frames[_parent(state, record)].id
         ended = record.frame if isinstance(record, r.TaskEnded) else None

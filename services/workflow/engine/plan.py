@@ -4,9 +4,7 @@ from typing import Any
 
 from services.contracts.workflow import Definition, task_lists, walk
 from services.contracts.workflow.data import Input, Output
-from services.contracts.workflow.expressions import Expression
 from services.contracts.workflow.task import Task
-from services.contracts.workflow.tasks import ListenTask, TryTask
 
 
 class Plan:
@@ -37,23 +35,7 @@ class Plan:
             return siblings[index + 1].pointer if index + 1 < len(siblings) else ""
         return next((task.pointer for task in siblings if task.name == directive), "")
 
-    def catches(self, pointer: str) -> str:
-        """The variable that a try's caught error is bound to."""
-        task = self.tasks[pointer]
-        assert isinstance(task, TryTask)
-        return task.catch.as_
-
     def data_flow(self, pointer: str) -> tuple[Input | None, Output | None]:
         """``input`` and ``output`` of a task, or of the workflow."""
         owner: Any = self.tasks.get(pointer, self.definition)
         return owner.input, owner.output
-
-    def condition(self, pointer: str) -> Expression | None:
-        """A task's ``if``."""
-        task = self.tasks.get(pointer)
-        return task.if_ if task is not None else None
-
-    def is_foreach(self, pointer: str) -> bool:
-        """Whether the task does something with each event it listens to."""
-        task = self.tasks.get(pointer)
-        return isinstance(task, ListenTask) and task.foreach is not None

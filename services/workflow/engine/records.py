@@ -140,9 +140,13 @@ class TaskEnded(Record, frozen=True, kw_only=True):
 
 
 class ErrorCaught(Record, frozen=True, kw_only=True):
-    """A try caught an error. ``retry_at``: when it is attempted again; None: it goes on with ``catch.do``."""
+    """A try caught an error of the frame ``origin``.
+
+    ``retry_at``: when it is attempted again; None: it goes on with ``catch.do``.
+    """
 
     frame: int
+    origin: int
     error: dict[str, Any]
     variable: str
     retry_at: float | None = None
