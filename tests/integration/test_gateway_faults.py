@@ -256,7 +256,7 @@ def test_a_rolling_restart_behind_a_balancer_loses_nothing(bus: Bus, tmp_path: P
     [
         ({"http_port": "x"}, "FAAS_HTTP_PORT"),
         ({"max_calls": "0"}, "FAAS_MAX_CALLS"),
-        ({"tokens_file": "/nonexistent"}, "FAAS_TOKENS_FILE: cannot read /nonexistent: No such file"),
+        ({"tokens_file": "/nonexistent"}, "FAAS_TOKENS_FILE=./nonexistent.: No such file"),
         ({"http_host": "192.0.2.1"}, "cannot listen on 192.0.2.1:0"),
     ],
 )

@@ -158,14 +158,14 @@ def test_the_wait_preference(text: str, wait: str | None) -> None:
 def test_a_wait_that_is_no_number_of_seconds_is_refused(text: str) -> None:
     with pytest.raises(FaasError) as refusal:
         preferred_wait(text)
-    assert refusal.value.code is Code.BAD_REQUEST
+    assert refusal.value.code is Code.INVALID_HEADER
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=1100))
 def test_any_preference_is_understood_ignored_or_refused(text: str) -> None:
     found = outcome(preferred_wait, text)
     if isinstance(found, FaasError):
-        assert found.code is Code.BAD_REQUEST
+        assert found.code is Code.INVALID_HEADER
     else:
         assert found is None or re.fullmatch(r"wait(=\d{1,4})?", found)
 
