@@ -44,10 +44,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=int, default=100, help="calls that the one Pod takes at a time")
+    parser.add_argument("--coroutine", action="store_true", help="an `async def` handler in place of a `def` one")
     options = parser.parse_args()
     ratios = []
     with platform.running() as (directory, status), tempfile.TemporaryDirectory() as folder:
-        source = platform.write_function(Path(folder) / "add", SOURCE)
+        source = platform.write_function(Path(folder) / "add", "async " * options.coroutine + SOURCE)
         platform.faas(
             directory, "deploy", str(source), "--min", "1", "--max", "1", "--concurrency", str(options.concurrency)
         )
