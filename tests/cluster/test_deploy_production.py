@@ -47,7 +47,9 @@ def one_machine(folder: Path) -> Path:
 
 def test_an_archive_outlives_a_server(production: Deployed) -> None:
     platform, name = production, EXAMPLE_WITH_REQUIREMENTS.name
-    platform.faas("deploy", str(EXAMPLE_WITH_REQUIREMENTS), "--python", DEBIAN_PYTHON, "--min", "1", check=True)
+    deploy = ("deploy", str(EXAMPLE_WITH_REQUIREMENTS), "--python", DEBIAN_PYTHON, "--min", "1")
+    # servers that are ready elect JetStream's leaders a moment later; until then the answer is to try again
+    wait_until(lambda: platform.faas(*deploy).code == 0, "the archive is stored on three servers")
     platform.kubectl("scale", "-n", SYSTEM, "statefulset/nats", "--replicas=2", check=True)
     wait_until(lambda: len(platform.service_pods("nats")) == 2, "one of three servers is gone")
     (pod,) = platform.function_pods(name)
