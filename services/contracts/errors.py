@@ -26,6 +26,9 @@ class Code(StrEnum):
     MISDIRECTED = "misdirected"
     NOT_FOUND = "not_found"
     FUNCTION_NOT_FOUND = "function_not_found"
+    WORKFLOW_NOT_FOUND = "workflow_not_found"
+    RUN_NOT_FOUND = "run_not_found"
+    WORKFLOW_NOT_ACCEPTED = "workflow_not_accepted"
     CONFLICT = "conflict"
     # not now: nothing has started, trying again is safe
     FUNCTION_STARTING = "function_starting"
@@ -34,6 +37,7 @@ class Code(StrEnum):
     BUSY = "busy"
     DRAINING = "draining"
     NO_ROUTER = "no_router"
+    NO_WORKFLOW_SERVICE = "no_workflow_service"
     BUS_UNAVAILABLE = "bus_unavailable"
     API_UNAVAILABLE = "api_unavailable"
     # the call began
@@ -80,6 +84,9 @@ MEANING: dict[Code, Meaning] = {
     Code.MISDIRECTED: Meaning(421, Exit.USAGE),
     Code.NOT_FOUND: Meaning(404, Exit.USAGE),
     Code.FUNCTION_NOT_FOUND: Meaning(404, Exit.NOT_FOUND),
+    Code.WORKFLOW_NOT_FOUND: Meaning(404, Exit.NOT_FOUND),
+    Code.RUN_NOT_FOUND: Meaning(404, Exit.NOT_FOUND),
+    Code.WORKFLOW_NOT_ACCEPTED: Meaning(422, Exit.USAGE),
     Code.CONFLICT: Meaning(409, Exit.FAILED),
     Code.FUNCTION_STARTING: Meaning(503, Exit.UNAVAILABLE),
     Code.FUNCTION_UNAVAILABLE: Meaning(503, Exit.UNAVAILABLE),
@@ -87,6 +94,7 @@ MEANING: dict[Code, Meaning] = {
     Code.BUSY: Meaning(503, Exit.UNAVAILABLE),
     Code.DRAINING: Meaning(503, Exit.UNAVAILABLE),
     Code.NO_ROUTER: Meaning(503, Exit.UNAVAILABLE),
+    Code.NO_WORKFLOW_SERVICE: Meaning(503, Exit.UNAVAILABLE),
     Code.BUS_UNAVAILABLE: Meaning(503, Exit.UNAVAILABLE),
     Code.API_UNAVAILABLE: Meaning(503, Exit.UNAVAILABLE),
     Code.HANDLER_FAILED: Meaning(500, Exit.FAILED),

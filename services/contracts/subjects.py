@@ -36,3 +36,29 @@ def parse_ref(subject: str) -> FunctionRef:
     """The Function of an invoke or describe subject: its last two tokens, checked. Raises InvalidName."""
     _, namespace, name = subject.rsplit(".", 2)
     return FunctionRef(check_label(namespace, "namespace"), check_label(name, "name"))
+
+
+WORKFLOW_QUEUE = "workflow"
+RUN_ALL = "faas.run.*.*"
+SEND_ALL = "faas.send.*"
+CONTROL_ALL = "faas.sys.workflow.api.*.*.*"
+ALIVE = "faas.sys.workflow.alive"
+"""Signs of life of the workflow services."""
+
+
+def run(ref: FunctionRef) -> str:
+    """Where to ask for a run of the workflow ``ref``: request-reply, the body is its input as JSON."""
+    return f"faas.run.{ref.namespace}.{ref.name}"
+
+
+def send(namespace: str) -> str:
+    """Where a CloudEvent for the workflows of a namespace goes: request-reply, answered when it is stored."""
+    return f"faas.send.{check_label(namespace, 'namespace')}"
+
+
+def control(verb: str, ref: FunctionRef) -> str:
+    """Where to ask something of a run (``start`` and ``list``: of a workflow): request-reply.
+
+    ``verb`` is start, list, get, wait, trace, history, cancel, pause, resume or retry.
+    """
+    return f"faas.sys.workflow.api.{verb}.{ref.namespace}.{ref.name}"

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT
 
-from services.contracts import errors, events, messages
+from services.contracts import errors, events, messages, runs
 
 STORED = Path(__file__).parent / "fingerprints.json"
 
 
 def message_types() -> Iterator[type[msgspec.Struct]]:
     """All structs that cross the bus."""
-    for module in (messages, events):
+    for module in (messages, events, runs):
         yield from _structs(module)
     yield errors.ErrorBody
 
@@ -42,24 +42,29 @@ def fingerprint(type_: type[msgspec.Struct]) -> str:
     return hashlib.sha256(json.dumps(_shape(type_)).encode()).hexdigest()[:16]
 
 
-def _shape(type_: Any) -> Any:
-    """A type as JSON that is the same in every version of Python."""
+def _shape(type_: Any, within: tuple[type, ...] = ()) -> Any:
+    """A type as JSON that is the same in every version of Python. ``within``: the structs that it is a part of."""
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        if type_ in within:
+            return ["itself", type_.__name__]
         config = type_.__struct_config__
-        fields = sorted(_field(field) for field in msgspec.structs.fields(type_))
+        fields = sorted(_field(field, (*within, type_)) for field in msgspec.structs.fields(type_))
         return ["struct", config.array_like, config.tag, fields]
     origin = get_origin(type_)
     if origin is None:
         return getattr(type_, "__name__", repr(type_))
     if origin is Annotated:
-        return ["annotated", *(_shape(part) if part is type_.__origin__ else repr(part) for part in get_args(type_))]
+        return [
+            "annotated",
+            *(_shape(part, within) if part is type_.__origin__ else repr(part) for part in get_args(type_)),
+        ]
     name = "union" if origin in (Union, UnionType) else getattr(origin, "__name__", repr(origin))
-    return [name, *(part if isinstance(part, str) else _shape(part) for part in get_args(type_))]
+    return [name, *(part if isinstance(part, str) else _shape(part, within) for part in get_args(type_))]
 
 
-def _field(field: msgspec.structs.FieldInfo) -> list[str]:
+def _field(field: msgspec.structs.FieldInfo, within: tuple[type, ...]) -> list[str]:
     default = "factory" if field.default is NODEFAULT else repr(field.default)
-    return [field.encode_name, "required" if field.required else default, json.dumps(_shape(field.type))]
+    return [field.encode_name, "required" if field.required else default, json.dumps(_shape(field.type, within))]
 
 
 def main() -> None:

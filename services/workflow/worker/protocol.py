@@ -1,0 +1,151 @@
+"""What the service and its worker processes say to each other.
+
+A worker does all that needs jq and the run's state; the service does all that needs the network. So a worker is given
+stimuli and gives back a transition ready to be appended, and its commands in a form that needs no evaluation.
+"""
+
+from typing import Any
+
+import msgspec
+
+from services.workflow.engine.stimuli import AnyStimulus
+
+
+class History(msgspec.Struct, array_like=True):
+    """A run as it is stored: the state at some transition, if one was snapshotted, and the transitions after it.
+    ``blobs``: the large records that they refer to, by digest."""
+
+    snapshot: bytes
+    messages: list[bytes]
+    blobs: dict[str, bytes]
+
+
+class Step(msgspec.Struct, array_like=True, tag=True):
+    """Asks for the transition of ``run`` (``namespace/id``) by some stimuli, taken one after another at ``now``.
+
+    ``definition`` is the SHA-256 of its document. ``history`` is None for a new run, and when the worker is believed
+    to have the run's state; one that has not answers Missing. ``document`` is given when asked for by Missing.
+    ``secrets``: the values of those that the definition names; they go into no answer but a call's arguments.
+    """
+
+    run: str
+    definition: str
+    stimuli: list[AnyStimulus]
+    now: float
+    history: History | None = None
+    document: bytes = b""
+    secrets: dict[str, Any] = {}
+    new: bool = False
+
+
+class Missing(msgspec.Struct, array_like=True, tag=True):
+    """The worker needs the history, the document, or both; nothing was done."""
+
+    history: bool
+    document: bool
+
+
+class CallFunction(msgspec.Struct, array_like=True, tag=True):
+    """A call of a Function with ``body`` (JSON); ``key`` is the idempotency key, the same when it is repeated."""
+
+    task: int
+    namespace: str
+    name: str
+    body: bytes
+    key: str
+    repeated: bool
+
+
+class CallOutside(msgspec.Struct, array_like=True, tag=True):
+    """A call by ``http``, ``openapi`` or ``asyncapi``; ``arguments`` is the pickled struct of the language whose
+    expressions have been replaced by values."""
+
+    task: int
+    kind: str
+    arguments: bytes
+    key: str
+    repeated: bool
+
+
+class EmitEvent(msgspec.Struct, array_like=True, tag=True):
+    """A CloudEvent (JSON) to be stored for the workflows of the namespace and published."""
+
+    task: int
+    event: bytes
+
+
+class StartChild(msgspec.Struct, array_like=True, tag=True):
+    """Another run; its id follows from ``key``, so that a repeated start is the same run."""
+
+    task: int
+    namespace: str
+    name: str
+    version: str
+    input: bytes
+    wait: bool
+    key: str
+
+
+class SetTimer(msgspec.Struct, array_like=True, tag=True):
+    """TimerFired(timer) is wanted at ``at``."""
+
+    timer: str
+    at: float
+
+
+class DropTimer(msgspec.Struct, array_like=True, tag=True):
+    """It no longer is."""
+
+    timer: str
+
+
+class Listen(msgspec.Struct, array_like=True, tag=True):
+    """EventArrived is wanted for events of these types (none: of any), stored after the event with sequence ``after``
+    or, when that is 0, from the time ``since`` on."""
+
+    task: int
+    types: tuple[str, ...]
+    since: float
+    after: int
+
+
+class DropWait(msgspec.Struct, array_like=True, tag=True):
+    """What the task waited for (``call``, ``child``, ``events``) is no longer wanted."""
+
+    task: int
+    waits: str
+
+
+class PublishEvent(msgspec.Struct, array_like=True, tag=True):
+    """A lifecycle event: the verb of its subject, and the CloudEvent (JSON)."""
+
+    verb: str
+    event: bytes
+
+
+WireCommand = (
+    CallFunction | CallOutside | EmitEvent | StartChild | SetTimer | DropTimer | Listen | DropWait | PublishEvent
+)  # fmt: skip
+
+
+class Stepped(msgspec.Struct, array_like=True, tag=True):
+    """A transition. ``message`` (empty: nothing was recorded) is to be appended after ``blobs`` are stored; then the
+    commands are to be carried out; then ``more`` asks for the stimulus Continue. ``snapshot``: the state as it is
+    after this transition, when it is time to store one. ``output`` and ``error`` (JSON) only when it ended."""
+
+    message: bytes
+    blobs: dict[str, bytes]
+    commands: list[WireCommand]
+    status: str
+    started_at: float
+    ended_at: float
+    more: bool
+    snapshot: bytes = b""
+    output: bytes = b""
+    error: bytes = b""
+
+
+class Failed(msgspec.Struct, array_like=True, tag=True):
+    """The worker could not: a defect of ours, or a history that does not fit its definition. Nothing was done."""
+
+    message: str
