@@ -15,6 +15,10 @@ log = logging.getLogger("kubelet.status")
 PATIENCE_SECONDS = 0.1
 """How long a container that runs but is not ready yet is kept from the API server: a warm start is ready before, and
 costs one write instead of two."""
+LAST_SECONDS = 4.0
+LAST_ATTEMPTS = 3
+"""How long, and how often, a kubelet that is being stopped tries to tell the API server of a Pod's end. With the grace
+that Pods get at most (`Settings.shutdown_grace`) it stays below the 15 s after which `faas down` kills the kubelet."""
 
 
 class StatusReporter:
@@ -33,6 +37,7 @@ class StatusReporter:
         self._client, self._path, self._uid = client, path, uid
         self._current, self._foreign, self._gone = current, foreign, gone
         self._changed, self._urgent = asyncio.Event(), asyncio.Event()
+        self._writing = asyncio.Lock()
         self._reported: dict[str, Any] = foreign()
 
     def changed(self, urgent: bool = True) -> None:
@@ -63,7 +68,33 @@ class StatusReporter:
                 await self._urgent.wait()
 
     async def report(self) -> None:
-        """Write the status if it differs from what was last taken. Raises ApiError when it is not taken."""
+        """Write the status if it differs from what was last taken. Raises ApiError when it is not taken.
+
+        One write at a time, whoever asks: of two on their way the API server could take the older one last.
+        """
+        async with self._writing:
+            await self._write()
+
+    async def report_last(self) -> None:
+        """Write the status before the kubelet ends; logged when it is not taken.
+
+        Asked again, since nothing comes after it: a connection that has just been closed must not cost it.
+        """
+        attempt = 0
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                while True:
+                    try:
+                        return await self.report()
+                    except ApiError:
+                        attempt += 1
+                        if attempt >= LAST_ATTEMPTS:
+                            raise
+                        await retry_pause(attempt)
+        except (ApiError, TimeoutError) as error:
+            log.warning("%s: its last status could not be reported: %s", self._path, error or "no answer in time")
+
+    async def _write(self) -> None:
         self._changed.clear()
         self._urgent.clear()
         status = self._current()

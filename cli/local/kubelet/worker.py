@@ -14,7 +14,7 @@ from cli.local.kubelet.launcher import Host, NotMade, launch, prepare
 from cli.local.kubelet.lifecycle import Action, Finish, Kill, Start, Terminate
 from cli.local.kubelet.processes import StartError
 from cli.local.kubelet.record import PodRecord
-from cli.local.kubelet.reporter import StatusReporter
+from cli.local.kubelet.reporter import LAST_ATTEMPTS, StatusReporter
 from cli.local.kubelet.resources import Container, Pod, decode_pod
 from cli.local.kubelet.status import backoff_message, pod_status
 from cli.local.kubelet.volumes import PodPaths
@@ -23,9 +23,6 @@ from services.common.kube import ApiError, retry_pause
 log = logging.getLogger("kubelet.pod")
 
 DEFAULT_PORT = 8080
-LAST_REPORT_SECONDS = 2.0
-LAST_ATTEMPTS = 3
-"""How long, and how often, a kubelet that is being stopped tries to tell the API server of a Pod's end."""
 
 
 class PodWorker:
@@ -239,7 +236,7 @@ class PodWorker:
         self.record.finished = True
         self.save()
         if self.record.stop_reason == lifecycle.NODE_SHUTDOWN:
-            await self._last_report()
+            await self.reporter.report_last()
             return True
         self.reporter.changed()
         if self.record.stop_reason != lifecycle.DELETED:
@@ -247,13 +244,6 @@ class PodWorker:
         if await self._delete():
             await asyncio.to_thread(self.paths.remove)
         return True
-
-    async def _last_report(self) -> None:
-        try:
-            async with asyncio.timeout(LAST_REPORT_SECONDS):
-                await self.reporter.report()
-        except (ApiError, TimeoutError) as error:
-            log.warning("%s: its last status could not be reported: %s", self.pod.key, error)
 
     async def _delete(self) -> bool:
         """Report the last status, then have the object removed; asked again until the API server has done it.
