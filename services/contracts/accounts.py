@@ -30,7 +30,14 @@ _JETSTREAM_GATEWAY = [
 # `allow_responses`: it grants one reply for two minutes, and a reload that adds an account loses replies in flight.
 _PERMISSIONS: dict[str, tuple[list[str], list[str]]] = {
     "gateway": (
-        ["faas.invoke.*.*", "faas.sys.describe.*.*", "faas.event.>", *_JETSTREAM_GATEWAY],
+        [
+            "faas.invoke.*.*",
+            "faas.sys.describe.*.*",
+            "faas.event.>",
+            "faas.sys.workflow.api.*.*.*",
+            "faas.send.*",
+            *_JETSTREAM_GATEWAY,
+        ],
         ["_INBOX.gateway.>", "faas.sys.progress.*", "faas.event.>"],
     ),
     "router": (

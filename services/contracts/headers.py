@@ -52,6 +52,12 @@ MAX_HEADERS = 64 * 1024
 _NATS_LINE = len("NATS/1.0\r\n\r\n")
 
 
+def of_error(error: FaasError) -> dict[str, str]:
+    """The headers of a reply that is an error; its body is ``error.body()``."""
+    fields = {STATUS: str(error.status), ERROR: error.code.value, CONTENT_TYPE: "application/json"}
+    return fields if error.retry_after is None else fields | {RETRY_AFTER: str(error.retry_after)}
+
+
 def size(headers: Mapping[str, str]) -> int:
     """Bytes that ``headers`` take in a NATS message, counted from above (UTF-8)."""
     return _NATS_LINE + sum(len(key.encode()) + len(value.encode()) + 4 for key, value in headers.items())

@@ -1,6 +1,20 @@
 """Runs of workflows as they cross process boundaries: what asks for one, and how one is shown.
 
 Times are epoch seconds. A reader tolerates unknown fields; a changed shape needs a new version.
+
+Control requests (``subjects.control``), answered with the header ``Faas-Status``, an error also with ``Faas-Error`` and
+the body of ErrorBody (``headers.of_error``):
+
+| verb | name in the subject | request | answer |
+| --- | --- | --- | --- |
+| start | the workflow | StartRun | RunView; status 201 for a new run, 200 for one that was there |
+| list | ``runs`` (the filter is in the body) | ListRuns | RunList |
+| get | the run's id | empty | RunView |
+| wait | the run's id | WaitRun | RunView, as soon as the run has ended or the time is over |
+| trace | the run's id | empty | Trace |
+| definition | the run's id | empty | the document that the run goes by, as JSON |
+| history | the run's id | ReadHistory | HistoryPage |
+| cancel, pause, resume, retry | the run's id | empty | RunView; ``conflict`` when its status forbids it |
 """
 
 from typing import Any, Literal
@@ -73,6 +87,13 @@ class RunList(msgspec.Struct, frozen=True, rename="camel"):
     version: int = 1
 
 
+class WaitRun(msgspec.Struct, frozen=True, rename="camel"):
+    """Asks for a run once it has ended, or as it is after so many ``seconds``."""
+
+    seconds: float
+    version: int = 1
+
+
 class Attempt(msgspec.Struct, frozen=True, rename="camel"):
     """One attempt of a ``try``."""
 
@@ -82,10 +103,23 @@ class Attempt(msgspec.Struct, frozen=True, rename="camel"):
     error: dict[str, Any] | None = None
 
 
+class Wait(msgspec.Struct, rename="camel"):
+    """A time that a task waited for something outside: ``timer``, ``retry``, ``call``, ``emit``, ``child``, ``spawn``
+    or ``events``. ``until``: when a timer is due."""
+
+    kind: str
+    since: float
+    until: float | None = None
+    ended_at: float | None = None
+
+
 class TraceNode(msgspec.Struct, rename="camel", kw_only=True):
     """A task of a run with what ran inside it. ``frame`` numbers it in the run's history; the workflow itself is 0.
 
     ``status`` is ``pending``, ``running``, ``waiting``, ``completed``, ``skipped``, ``faulted`` or ``cancelled``.
+    ``target``: what is called, run or emitted. ``round``, ``branch`` (from 0) and ``attempt`` (from 1) say where in the
+    task around it. ``input`` and ``output`` are left out where they are not known or may carry secrets; a large one is
+    cut. ``omitted``: so many older tasks inside were left out.
     """
 
     frame: int
@@ -98,10 +132,13 @@ class TraceNode(msgspec.Struct, rename="camel", kw_only=True):
     input: Any = UNSET
     output: Any = UNSET
     error: dict[str, Any] | None = None
-    waiting: Waiting | None = None
+    waits: list[Wait] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    target: str = ""
     round: int | None = None
     branch: int | None = None
+    attempt: int | None = None
+    omitted: int = 0
     children: list["TraceNode"] = field(default_factory=list)
 
 

@@ -57,8 +57,8 @@ def send(namespace: str) -> str:
 
 
 def control(verb: str, ref: FunctionRef) -> str:
-    """Where to ask something of a run (``start`` and ``list``: of a workflow): request-reply.
+    """Where to ask something of a run (``start``: of a workflow): request-reply, see ``runs`` for each verb's messages.
 
-    ``verb`` is start, list, get, wait, trace, history, cancel, pause, resume or retry.
+    ``verb`` is start, list, get, wait, trace, definition, history, cancel, pause, resume or retry.
     """
     return f"faas.sys.workflow.api.{verb}.{ref.namespace}.{ref.name}"

@@ -57,13 +57,9 @@ def from_answer(answer: Answer, pod: str) -> Reply:
 
 def from_error(error: FaasError, pod: str = "") -> Reply:
     """An error as a reply."""
-    fields = {
-        headers.STATUS: str(error.status), headers.ERROR: error.code.value, headers.CONTENT_TYPE: "application/json",
-    }  # fmt: skip
+    fields = headers.of_error(error)
     if pod:
         fields[headers.POD] = pod
-    if error.retry_after is not None:
-        fields[headers.RETRY_AFTER] = str(error.retry_after)
     return Reply(error.status, error.code.value, fields, error.body())
 
 

@@ -57,7 +57,8 @@ def test_every_subject_is_described_and_no_other() -> None:
     patterns = {re.sub(r"<[a-z]+>", "*", subject) for subject in described}
     event = subjects.event("ns", "function", "fn", "received").split(".")
     made = {subjects.invoke(REF), subjects.describe(REF), subjects.progress("id"), subjects.LOAD}
-    assert patterns == {re.sub(r"\b(ns|fn|id)\b", "*", subject) for subject in made} | {
+    made |= {subjects.run(REF), subjects.send("ns"), subjects.control("verb", REF)}
+    assert patterns == {re.sub(r"\b(ns|fn|id|verb)\b", "*", subject) for subject in made} | {
         ".".join([*event[:2], *["*"] * (len(event) - 2)])
     }
     allowed = {subject.split()[0] for both in accounts._PERMISSIONS.values() for one in both for subject in one}
