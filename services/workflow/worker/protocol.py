@@ -8,7 +8,28 @@ from typing import Any
 
 import msgspec
 
+from services.contracts.runs import Waiting
 from services.workflow.engine.stimuli import AnyStimulus
+
+
+class Begin(msgspec.Struct, array_like=True, tag=True):
+    """The stimulus Start with its input as JSON, which the service has not decoded; empty: none was given."""
+
+    id: str
+    seed: str
+    input: bytes = b""
+
+
+class Answered(msgspec.Struct, array_like=True, tag=True):
+    """The stimulus CallEnded with an output as JSON, which the service has not decoded. What is no JSON ends the call
+    in a runtime error."""
+
+    task: int
+    output: bytes
+
+
+Wanted = AnyStimulus | Begin | Answered
+"""What the service may ask of a run; ``stimuli.decoded`` makes the engine's own of it."""
 
 
 class History(msgspec.Struct, array_like=True):
@@ -30,12 +51,33 @@ class Step(msgspec.Struct, array_like=True, tag=True):
 
     run: str
     definition: str
-    stimuli: list[AnyStimulus]
+    stimuli: list[Wanted]
     now: float
     history: History | None = None
     document: bytes = b""
     secrets: dict[str, Any] = {}
     new: bool = False
+
+
+class Look(msgspec.Struct, array_like=True, tag=True):
+    """Asks how a run is, open or ended; nothing is changed. Fields as in Step; answered by Looked, Missing or Failed."""
+
+    run: str
+    definition: str
+    history: History | None = None
+    document: bytes = b""
+
+
+class Looked(msgspec.Struct, array_like=True, tag=True):
+    """A run as it is. ``input``, ``output`` and ``error`` are JSON; the last two are empty before its end."""
+
+    status: str
+    started_at: float
+    ended_at: float | None
+    input: bytes
+    output: bytes
+    error: bytes
+    waiting: list[Waiting]
 
 
 class Missing(msgspec.Struct, array_like=True, tag=True):
