@@ -177,8 +177,10 @@ class HistoryPage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Alive(msgspec.Struct, frozen=True):
-    """A sign of life of one workflow service: sent twice a second. ``boot`` is new with each start of an instance."""
+    """A sign of life of one workflow service: sent twice a second. ``boot`` is new with each start of an instance;
+    ``leaving``: it has stopped in order, and others may take its runs at once."""
 
     instance: str
     boot: str
+    leaving: bool = False
     version: int = 1

@@ -62,3 +62,8 @@ def control(verb: str, ref: FunctionRef) -> str:
     ``verb`` is start, list, get, wait, trace, definition, history, cancel, pause, resume or retry.
     """
     return f"faas.sys.workflow.api.{verb}.{ref.namespace}.{ref.name}"
+
+
+def instance(name: str) -> str:
+    """Under this one workflow service is told what is for runs that it drives: ``….<verb>.<ns>.<id>``."""
+    return f"faas.sys.workflow.instance.{check_label(name, 'instance')}"

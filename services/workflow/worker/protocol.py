@@ -60,7 +60,8 @@ class Step(msgspec.Struct, array_like=True, tag=True):
 
 
 class Look(msgspec.Struct, array_like=True, tag=True):
-    """Asks how a run is, open or ended; nothing is changed. Fields as in Step; answered by Looked, Missing or Failed."""
+    """Asks ``pool.look`` how a run is, open or ended; nothing is changed. Fields as in Step; answered by Looked,
+    Missing or Failed."""
 
     run: str
     definition: str
