@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
-from deploy.schema import Rule, structural
+from deploy.schema import Rule, Schema, structural
 from services.contracts.durations import DURATION_PATTERN
 from services.contracts.names import LABEL_PATTERN, MAX_LABEL
 from services.contracts.resources import (
@@ -20,6 +21,9 @@ from services.contracts.resources import (
     FunctionStatus,
     Scale,
     Source,
+    Workflow,
+    WorkflowSpec,
+    WorkflowStatus,
 )
 
 CRDS = Path(__file__).parent / "crds"
@@ -59,61 +63,118 @@ RULES: dict[type, list[Rule]] = {
     EnvSource: [_exactly_one("secretKeyRef", "configMapKeyRef", "fieldRef")],
     EnvFrom: [_exactly_one("secretRef", "configMapRef")],
 }
-COLUMNS = [
+Columns = list[dict[str, str]]
+_AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
+FUNCTION_COLUMNS: Columns = [
     {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
     {"name": "Reason", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].reason'},
     {"name": "Replicas", "type": "integer", "jsonPath": ".status.replicas"},
     {"name": "Revision", "type": "string", "jsonPath": ".status.revision"},
-    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    _AGE,
 ]
+WORKFLOW_COLUMNS: Columns = [
+    {"name": "Accepted", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Accepted")].status'},
+    {"name": "Version", "type": "string", "jsonPath": ".spec.definition.document.version"},
+    _AGE,
+]
+_NAME: Schema = {"type": "string", "maxLength": MAX_LABEL, "pattern": LABEL_PATTERN}
+_ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+# What every definition has is stated, so that the API server names the field; the language is the service's to check.
+_DOCUMENT: Schema = {
+    **_ANYTHING,
+    "required": ["dsl", "namespace", "name", "version"],
+    "properties": {
+        "dsl": {"type": "string", "pattern": r"^1\.0\.[0-9]"},
+        "namespace": _NAME,
+        "name": _NAME,
+        "version": {"type": "string", "minLength": 1, "maxLength": 256},
+    },
+}
+_DEFINITION: Schema = {
+    **_ANYTHING,
+    "required": ["document", "do"],
+    "properties": {"document": _DOCUMENT, "do": {"type": "array", "items": _ANYTHING}},
+}
+_GIVEN = "self.spec.definition.document"
+# rules see no metadata but the name; that the namespace is the resource's is for the gateway and the service to say
+_NAMED: Rule = {
+    "rule": f"{_GIVEN}.name == self.metadata.name",
+    "message": "document.name must be the resource's name",
+    "fieldPath": ".spec.definition.document.name",
+}
 
 
 def function_crd() -> dict[str, Any]:
     """The CustomResourceDefinition of Function."""
-    schema = {
+    return _crd(Function, "fn", FUNCTION_COLUMNS, structural(FunctionSpec, RULES), structural(FunctionStatus, RULES))
+
+
+def workflow_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of Workflow."""
+    spec = structural(WorkflowSpec, RULES)
+    spec["properties"]["definition"] = _DEFINITION
+    return _crd(Workflow, "wf", WORKFLOW_COLUMNS, spec, structural(WorkflowStatus, RULES), [_NAMED])
+
+
+def _crd(
+    resource: type[Struct], short: str, columns: Columns, spec: Schema, status: Schema, rules: list[Rule] | None = None
+) -> dict[str, Any]:
+    schema: Schema = {
         "type": "object",
-        "description": Function.__doc__,
+        "description": resource.__doc__,
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             # a name is a token of NATS subjects, a label's value and a URL's segment, so no DNS subdomain
-            "metadata": {
-                "type": "object",
-                "properties": {"name": {"type": "string", "maxLength": MAX_LABEL, "pattern": LABEL_PATTERN}},
-            },
-            "spec": structural(FunctionSpec, RULES),
-            "status": structural(FunctionStatus, RULES),
+            "metadata": {"type": "object", "properties": {"name": _NAME}},
+            "spec": spec,
+            "status": status,
         },
     }
+    if rules:
+        schema["x-kubernetes-validations"] = rules
     version = {
         "name": VERSION,
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
         "subresources": {"status": {}},
-        "additionalPrinterColumns": COLUMNS,
+        "additionalPrinterColumns": columns,
     }
+    kind = resource.__name__
+    plural = f"{kind.lower()}s"
     names = {
-        "kind": "Function",
-        "listKind": "FunctionList",
-        "plural": "functions",
-        "singular": "function",
-        "shortNames": ["fn"],
+        "kind": kind,
+        "listKind": f"{kind}List",
+        "plural": plural,
+        "singular": kind.lower(),
+        "shortNames": [short],
         "categories": ["all"],
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"functions.{GROUP}"},
+        "metadata": {"name": f"{plural}.{GROUP}"},
         "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
     }
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes parts that stand in several places out, each time."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Always: an anchor would only be harder to read."""
+        return True
+
+
 def files() -> dict[Path, str]:
     """Every generated file with its text."""
-    text = yaml.safe_dump(function_crd(), sort_keys=False, width=120, allow_unicode=True)
-    return {CRDS / "functions.yaml": _HEADER + text}
+    crds = {"functions.yaml": function_crd(), "workflows.yaml": workflow_crd()}
+    return {
+        CRDS / name: _HEADER + yaml.dump(crd, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+        for name, crd in crds.items()
+    }
 
 
 def main() -> None:

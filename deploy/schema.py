@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import NODEFAULT, inspect
+from msgspec import NODEFAULT, UNSET, inspect
 
 Schema = dict[str, Any]
 Rule = dict[str, str]
@@ -49,6 +49,8 @@ def _schema(info: inspect.Type, rules: Mapping[type, list[Rule]]) -> Schema:
         return {"type": "integer", "format": "int64", **_limits(info)}
     if isinstance(info, inspect.StrType):
         return {"type": "string", **_limits(info)}
+    if isinstance(info, inspect.AnyType):
+        return {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}
     raise TypeError(f"{info} has no form in a structural schema")
 
 
@@ -82,7 +84,7 @@ def _property(field: inspect.Field, rules: Mapping[type, list[Rule]]) -> Schema:
         # written out: the API server judges a default by the rules before it fills in those of the fields
         parts = schema["properties"].items()
         return {**schema, "default": {name: part["default"] for name, part in parts if "default" in part}}
-    if default is NODEFAULT or default is None or default is False or default in ("", [], {}):
+    if default in (NODEFAULT, UNSET) or default is None or default is False or default in ("", [], {}):
         return schema  # absent says the same
     return {**schema, "default": default}
 

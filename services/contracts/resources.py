@@ -1,11 +1,12 @@
-"""The resource ``Function`` (``faas.dev/v1alpha1``): its shape and its defaults; ``validation`` has the other rules.
+"""The resources ``Function`` and ``Workflow`` (``faas.dev/v1alpha1``): their shapes and their defaults.
 
-``deploy/crds/functions.yaml`` states the same in the API server's terms; a test compares the two.
+``validation`` and ``workflow.resource`` have the other rules. ``deploy/crds`` states the same in the API server's
+terms; a test compares the two.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 
 from services.contracts.durations import DURATION_PATTERN
 from services.contracts.names import LABEL_PATTERN
@@ -169,3 +170,41 @@ class Function(Struct, rename="camel", kw_only=True):
     status: FunctionStatus = field(default_factory=FunctionStatus)
     api_version: str = API_VERSION
     kind: str = "Function"
+
+
+class WorkflowSpec(Resource):
+    """What a user asks for. ``definition`` is a document of the Open Workflow Specification DSL 1.0 whose
+    ``document.namespace`` and ``document.name`` are the resource's; ``input``, when it is there (null is), asks for
+    one run."""
+
+    definition: dict[str, Any]
+    input: Any = UNSET
+
+
+class WorkflowVersion(Resource):
+    """A version that was accepted, and the SHA-256 of its definition."""
+
+    version: str
+    definition: str
+
+
+class WorkflowStatus(Struct, rename="camel", kw_only=True):
+    """What the workflow service found. ``version`` and ``definition`` (its SHA-256) are what new runs take;
+    ``versions`` the last that were accepted, newest first; ``run`` the id of the run that ``spec.input`` asked for."""
+
+    observed_generation: int = 0
+    version: str = ""
+    definition: str = ""
+    versions: list[WorkflowVersion] = field(default_factory=list)
+    run: str = ""
+    conditions: list[Condition] = field(default_factory=list)
+
+
+class Workflow(Struct, rename="camel", kw_only=True):
+    """A Workflow as the API server keeps it."""
+
+    metadata: ObjectMeta
+    spec: WorkflowSpec
+    status: WorkflowStatus = field(default_factory=WorkflowStatus)
+    api_version: str = API_VERSION
+    kind: str = "Workflow"

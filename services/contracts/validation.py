@@ -15,6 +15,7 @@ from services.contracts.resources import (
     Function,
     FunctionSpec,
     Source,
+    Workflow,
 )
 from services.contracts.strict import unknown_fields
 
@@ -33,7 +34,7 @@ def decode_function(document: Any) -> Function:
     try:
         function = msgspec.convert(document, Function)
     except msgspec.ValidationError as error:
-        raise InvalidResource([*problems, _readable(str(error))]) from None
+        raise InvalidResource([*problems, readable(str(error))]) from None
     problems += function_problems(function)
     if problems:
         raise InvalidResource(problems)
@@ -57,7 +58,7 @@ _FORMS = {
 _MISMATCH = re.compile(r"Expected `str` matching regex .* - at `\$\.(.*)`")
 
 
-def _readable(message: str) -> str:
+def readable(message: str) -> str:
     """msgspec's message with the field's path, and what it should look like in place of a regular expression."""
     found = _MISMATCH.fullmatch(message)
     if found is not None and (form := _FORMS.get(found[1].rpartition(".")[2])) is not None:
@@ -67,20 +68,24 @@ def _readable(message: str) -> str:
 
 def function_problems(function: Function) -> list[str]:
     """What is wrong with a Function of the right shape, one sentence a field; empty when it is valid."""
+    return identity_problems(function, "Function") + spec_problems(function.spec)
+
+
+def identity_problems(resource: Function | Workflow, kind: str) -> list[str]:
+    """What is wrong with what a resource is and what it is called."""
     problems = []
-    if function.api_version != API_VERSION or function.kind != "Function":
-        problems.append(
-            f"apiVersion and kind: expected {API_VERSION} Function, got {function.api_version} {function.kind}"
-        )
+    if resource.api_version != API_VERSION or resource.kind != kind:
+        found = f"{resource.api_version} {resource.kind}"
+        problems.append(f"apiVersion and kind: expected {API_VERSION} {kind}, got {found}")
     for what, text in (
-        ("metadata.name", function.metadata.name),
-        ("metadata.namespace", function.metadata.namespace or "default"),
+        ("metadata.name", resource.metadata.name),
+        ("metadata.namespace", resource.metadata.namespace or "default"),
     ):
         try:
             check_label(text, what)
         except InvalidName as error:
             problems.append(str(error))
-    return problems + spec_problems(function.spec)
+    return problems
 
 
 def spec_problems(spec: FunctionSpec) -> list[str]:

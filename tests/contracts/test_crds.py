@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from deploy import generate
-from services.contracts.resources import FunctionSpec
+from services.contracts.resources import FunctionSpec, Workflow, WorkflowSpec
 
 INLINE = {"source": {"inline": {"main.py": "x = 1"}}}
 
@@ -18,8 +18,8 @@ def test_file_is_what_the_contracts_generate(path: Any) -> None:
     assert path.read_text() == generate.files()[path], "run `python -m deploy.generate`"
 
 
-def version() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((generate.CRDS / "functions.yaml").read_text())["spec"]["versions"][0]
+def version(file: str = "functions.yaml") -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((generate.CRDS / file).read_text())["spec"]["versions"][0]
     return found
 
 
@@ -99,3 +99,55 @@ def test_rules_that_span_fields_are_stated() -> None:
     assert len(rules(properties["env"]["items"])) == 2
     metadata = version()["schema"]["openAPIV3Schema"]["properties"]["metadata"]["properties"]
     assert metadata["name"]["maxLength"] == 63
+
+
+DEFINITION = {
+    "document": {"dsl": "1.0.3", "namespace": "default", "name": "flow", "version": "0.1.0", "tags": {"a": "b"}},
+    "do": [{"greet": {"set": {"x": None}}}],
+    "schedule": {"on": {"one": {}}},
+}
+
+
+def workflow_schema() -> dict[str, Any]:
+    found: dict[str, Any] = version("workflows.yaml")["schema"]["openAPIV3Schema"]
+    return found
+
+
+def test_what_users_see_of_a_workflow() -> None:
+    names = generate.workflow_crd()["spec"]["names"]
+    assert (names["plural"], names["shortNames"], names["categories"]) == ("workflows", ["wf"], ["all"])
+    columns = version("workflows.yaml")["additionalPrinterColumns"]
+    assert [column["name"] for column in columns] == ["Accepted", "Version", "Age"]
+    assert version("workflows.yaml")["subresources"] == {"status": {}}
+
+
+@pytest.mark.parametrize("given", [{}, {"input": None}, {"input": []}, {"input": {"a": None}}, {"input": 0.5}])
+def test_a_workflow_keeps_whatever_its_definition_and_input_are(given: dict[str, Any]) -> None:
+    schema = workflow_schema()["properties"]["spec"]["properties"]
+    assert schema["input"] == {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}
+    jsonschema.validate(DEFINITION, schema["definition"])
+    spec = msgspec.convert({"definition": DEFINITION, **given}, WorkflowSpec)
+    assert msgspec.to_builtins(spec) == {"definition": DEFINITION, **given}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("document",), None), (("do",), None), (("document", "name"), "A.b"), (("document", "namespace"), "x" * 64),
+        (("document", "dsl"), "2.0.0"), (("document", "version"), ""), (("do",), ["x"]),
+    ],
+)  # fmt: skip
+def test_the_schema_names_what_no_definition_can_be_without(place: tuple[str, ...], value: Any) -> None:
+    document: Any = msgspec.json.decode(msgspec.json.encode(DEFINITION))
+    part = document
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    with pytest.raises(jsonschema.ValidationError) as refusal:
+        jsonschema.validate(document, workflow_schema()["properties"]["spec"]["properties"]["definition"])
+    assert tuple(refusal.value.absolute_path)[: len(place)] == place
+
+
+def test_a_workflow_without_status_reads_as_one_that_nobody_has_looked_at() -> None:
+    workflow = msgspec.convert({"metadata": {"name": "a"}, "spec": {"definition": {}}}, Workflow)
+    assert (workflow.status.observed_generation, workflow.status.conditions, workflow.status.run) == (0, [], "")
