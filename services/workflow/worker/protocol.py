@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from services.contracts.runs import Waiting
+from services.contracts.workflow import Problem
+from services.contracts.workflow.expressions import Expression
 from services.workflow.engine.stimuli import AnyStimulus
 
 
-class Begin(msgspec.Struct, array_like=True, tag=True):
+class Begin(msgspec.Struct, tag=True):
     """The stimulus Start with its input as JSON, which the service has not decoded; empty: none was given."""
 
     id: str
@@ -20,7 +22,7 @@ class Begin(msgspec.Struct, array_like=True, tag=True):
     input: bytes = b""
 
 
-class Answered(msgspec.Struct, array_like=True, tag=True):
+class Answered(msgspec.Struct, tag=True):
     """The stimulus CallEnded with an output as JSON, which the service has not decoded. What is no JSON ends the call
     in a runtime error."""
 
@@ -30,6 +32,15 @@ class Answered(msgspec.Struct, array_like=True, tag=True):
 
 Wanted = AnyStimulus | Begin | Answered
 """What the service may ask of a run; ``stimuli.decoded`` makes the engine's own of it."""
+
+
+class Forbidden(msgspec.Struct, array_like=True, frozen=True):
+    """An expression (or schema) that ended a worker: the one at ``pointer``, from the ``number``-th evaluation of the
+    request on. It is not evaluated again but raises an error that says ``why``."""
+
+    number: int
+    pointer: str
+    why: str
 
 
 class History(msgspec.Struct, array_like=True):
@@ -57,6 +68,8 @@ class Step(msgspec.Struct, array_like=True, tag=True):
     document: bytes = b""
     secrets: dict[str, Any] = {}
     new: bool = False
+    forbidden: list["Forbidden"] = []
+    """Filled in by the pool, when a worker has died of an expression."""
 
 
 class Look(msgspec.Struct, array_like=True, tag=True):
@@ -192,3 +205,41 @@ class Failed(msgspec.Struct, array_like=True, tag=True):
     """The worker could not: a defect of ours, or a history that does not fit its definition. Nothing was done."""
 
     message: str
+
+
+class Forget(msgspec.Struct, array_like=True, tag=True):
+    """The worker's state of a run is not what was stored, or is no longer wanted. Has no answer."""
+
+    run: str
+
+
+class Check(msgspec.Struct, array_like=True, tag=True):
+    """Asks for the problems of a definition's document (JSON)."""
+
+    document: bytes
+
+
+class Checked(msgspec.Struct, array_like=True, tag=True):
+    """All that is wrong with it; nothing: it may be run."""
+
+    problems: list[Problem]
+
+
+class Evaluate(msgspec.Struct, array_like=True, tag=True):
+    """Asks for the value of one expression; ``data`` and ``arguments`` (its variables, an object) are JSON."""
+
+    expression: Expression
+    data: bytes
+    arguments: bytes
+    now: float
+
+
+class Evaluated(msgspec.Struct, array_like=True, tag=True):
+    """The value (JSON) or, when ``error`` is not empty, why there is none."""
+
+    value: bytes
+    error: str
+
+
+Request = Step | Look | Forget | Check | Evaluate
+Answer = Stepped | Looked | Missing | Failed | Checked | Evaluated
