@@ -20,9 +20,9 @@ from nats.js import JetStreamContext
 from nats.js.api import ObjectStoreConfig, PubAck
 from nats.js.errors import APIError, NotFoundError
 
+from services.common.replies import Replies
 from services.contracts.archives import MAX_ARCHIVE
 from services.contracts.errors import Code, FaasError
-from services.gateway.replies import Replies
 from services.gateway.request import too_large
 
 log = logging.getLogger("archives")

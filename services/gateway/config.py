@@ -32,7 +32,5 @@ class Settings(Common, frozen=True, kw_only=True):
     """How long open requests may take to finish once the port is closed."""
 
 
-PROGRESS_SILENCE = 3.0
-"""Seconds without an answer or a sign of life after which a call's router counts as lost (design, section 5)."""
 DESCRIBE_SECONDS = 2.0
 """How long routers may take to describe a function; they answer from memory."""

@@ -10,11 +10,11 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from services.common.replies import Replies
 from services.contracts.errors import Code, FaasError
 from services.contracts.subjects import event
 from services.gateway.functions_api import Namespace
 from services.gateway.live import Feed, Live, Streams
-from services.gateway.replies import Replies
 from services.gateway.request import checked_label
 
 log = logging.getLogger("events")

@@ -10,13 +10,13 @@ import msgspec
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from services.common.replies import LONGEST, Replies
 from services.contracts import events, headers, subjects
 from services.contracts.errors import Code, FaasError
 from services.contracts.messages import Description
 from services.contracts.names import FunctionRef
 from services.gateway.config import DESCRIBE_SECONDS
 from services.gateway.metrics import CallMetrics
-from services.gateway.replies import LONGEST, Replies
 from services.gateway.request import Fields, Receive, call_headers, caller_id, check_length, read_body
 from services.gateway.respond import Raw, Send, reply_headers, send_body, status_of
 

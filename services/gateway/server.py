@@ -10,6 +10,8 @@ from nats.errors import Error as NatsError
 
 from services.common import bus, http, service
 from services.common.kube import KubeClient
+from services.common.progress import Watch
+from services.common.replies import Replies
 from services.common.settings import read_secret
 from services.contracts import subjects
 from services.gateway import archives_api, errors, events_api, functions_api, logs_api, platform_api
@@ -20,8 +22,6 @@ from services.gateway.connection import Connections
 from services.gateway.invoke import Invoker
 from services.gateway.live import Streams
 from services.gateway.metrics import CallMetrics, exposition
-from services.gateway.progress import Watch
-from services.gateway.replies import Replies
 from services.gateway.trust import Hosts, InvalidTokens, Trust, read_tokens
 
 log = logging.getLogger("gateway")
@@ -62,7 +62,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     except (OSError, InvalidTokens) as error:
         raise SystemExit(f"gateway: {error}") from None
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every client that speaks no HTTP
-    port, replies = listener.getsockname()[1], Replies(settings.max_calls)
+    port, replies = listener.getsockname()[1], Replies(settings.max_calls, "gateway")
     trust = Trust(Hosts(settings.allowed_hosts, port), tokens, archive_key)
     figures = CallMetrics(lambda: len(replies.calls))
     parts = _Parts(settings, service.instance_name(settings), trust, replies, figures)

@@ -40,12 +40,16 @@ class Call:
 
 
 class Replies:
-    """Sends requests and waits for their replies. ``attach`` it to a connection before that everything is refused."""
+    """Sends requests and waits for their replies. ``attach`` it to a connection: before that everything is refused.
 
-    def __init__(self, max_calls: int) -> None:
+    ``who`` is what errors call this process.
+    """
+
+    def __init__(self, max_calls: int, who: str) -> None:
         self.calls: dict[str, Call] = {}
         self.bus: FastClient | None = None
         self._max_calls = max_calls
+        self._who = who
         self._numbers = itertools.count(1)
         self._inbox = ""
 
@@ -65,7 +69,7 @@ class Replies:
         """The connection. Raises FaasError ``bus_unavailable`` rather than let anything be buffered for later."""
         if self.bus is None or not self.bus.is_connected:
             raise FaasError(
-                Code.BUS_UNAVAILABLE, "the gateway has no connection to NATS; it keeps trying", retry_after=1
+                Code.BUS_UNAVAILABLE, f"the {self._who} has no connection to NATS; it keeps trying", retry_after=1
             )
         return self.bus
 
@@ -79,7 +83,7 @@ class Replies:
         """
         bus = self.connection()
         if len(self.calls) >= self._max_calls:
-            raise FaasError(Code.OVERLOADED, f"this gateway holds {self._max_calls} calls already", retry_after=1)
+            raise FaasError(Code.OVERLOADED, f"this {self._who} holds {self._max_calls} calls already", retry_after=1)
         loop = asyncio.get_running_loop()
         now = loop.time()
         token = str(next(self._numbers))
@@ -104,8 +108,8 @@ class Replies:
             call.future.set_result(reply)
 
     def abandon(self) -> None:
-        """Ends all waits, for a gateway that must stop now."""
+        """Ends all waits, for a process that must stop now."""
         for call in list(self.calls.values()):
             call.fail(
-                FaasError(Code.ROUTER_LOST, "this gateway had to stop before the call ended; it may still be running")
+                FaasError(Code.ROUTER_LOST, f"this {self._who} had to stop before the call ended, which may go on")
             )

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import msgspec
 from nats.aio.msg import Msg
 
+from services.common.replies import Call, Replies
 from services.contracts.errors import Code, FaasError
 from services.contracts.messages import Progress
-from services.gateway.config import PROGRESS_SILENCE
-from services.gateway.replies import Call, Replies
 
 log = logging.getLogger("progress")
 
+SILENCE = 3.0
+"""Seconds without an answer or a sign of life after which a call's router counts as lost (design, section 5)."""
 SWEEP_SECONDS = 0.25
 _LATE = 2 * SWEEP_SECONDS
 _decode = msgspec.json.Decoder(Progress).decode
@@ -31,11 +32,11 @@ def sweep(calls: Iterable[Call], now: float) -> None:
     for call in list(calls):
         if now > call.deadline:
             call.fail(FaasError(Code.DEADLINE_EXCEEDED, "the call did not end within its time"))
-        elif now - call.heard > PROGRESS_SILENCE:
+        elif now - call.heard > SILENCE:
             call.fail(
                 FaasError(
                     Code.ROUTER_LOST,
-                    f"nothing was heard of the router that took the call for {PROGRESS_SILENCE:g} s: "
+                    f"nothing was heard of the router that took the call for {SILENCE:g} s: "
                     "the function may or may not have run",
                 )
             )
@@ -48,13 +49,17 @@ def forgive(calls: Iterable[Call], seconds: float) -> None:
 
 
 class Watch:
-    """Listens to routers' signs of life and sweeps, as one task."""
+    """Listens to routers' signs of life and sweeps, as one task.
 
-    def __init__(self, replies: Replies) -> None:
+    ``patient``: time without a connection to NATS is no silence, for calls that may be answered once it is back.
+    """
+
+    def __init__(self, replies: Replies, patient: bool = False) -> None:
         self._replies = replies
+        self._patient = patient
 
     async def on_progress(self, message: Msg) -> None:
-        """A router's sign of life for calls of this gateway."""
+        """A router's sign of life for calls of this process."""
         try:
             progress = _decode(message.data)
         except msgspec.DecodeError as error:
@@ -72,5 +77,7 @@ class Watch:
             if now - last > _LATE:
                 # stopped by a debugger or a sleeping laptop: signs of life lie unread, and nobody else was silent
                 forgive(self._replies.calls.values(), now - last - SWEEP_SECONDS)
+            elif self._patient and not self._replies.connected:
+                forgive(self._replies.calls.values(), now - last)
             last = now
             sweep(self._replies.calls.values(), now)

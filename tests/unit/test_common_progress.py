@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.common.progress import alive, forgive, sweep
+from services.common.replies import Call
 from services.contracts.errors import Code, FaasError
-from services.gateway.progress import alive, forgive, sweep
-from services.gateway.replies import Call
 
 
 @pytest.fixture
