@@ -1,0 +1,40 @@
+"""Names of what runs do outside: of new runs, of children and of whoever waits for a child. Pure."""
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from services.contracts.names import MAX_LABEL, FunctionRef
+
+_RANDOM = 8
+"""Bytes of an id that make it unique: 64 bits."""
+
+
+def new_run_id(workflow: str) -> str:
+    """An id for a run that was given none: the workflow's name and a random part."""
+    tail = secrets.token_hex(_RANDOM)
+    return f"{workflow[: MAX_LABEL - len(tail) - 1].rstrip('-')}-{tail}"
+
+
+def child_id(key: str, workflow: str) -> str:
+    """The id of the run that the command with this key starts: the same each time it is repeated."""
+    tail = hashlib.sha256(key.encode()).hexdigest()[: 3 * _RANDOM]
+    return f"{workflow[: MAX_LABEL - len(tail) - 1].rstrip('-')}-{tail}"
+
+
+class Parent(NamedTuple):
+    """What waits for a run's end: a task of another run."""
+
+    run: FunctionRef
+    task: int
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.task}"
+
+
+def parse_parent(text: str) -> Parent | None:
+    """Of ``<namespace>/<run>/<task>``; None for the empty text, which stands in runs that nobody waits for."""
+    if not text:
+        return None
+    namespace, run, task = text.split("/")
+    return Parent(FunctionRef(namespace, run), int(task))
