@@ -36,6 +36,10 @@ class FastClient(Client):
         """Has ``handler`` called as soon as a message is read. It must not wait: it would hold up all others."""
         self._at_once[subscription._id] = handler
 
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._at_once.pop(sid, None)
+
     async def publish(
         self, subject: str, payload: bytes = b"", reply: str = "", headers: Headers | None = None
     ) -> None:

@@ -1,0 +1,217 @@
+"""Histories of runs: one message for each transition, appended by compare-and-set."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from services.contracts.names import FunctionRef
+from services.workflow.store import streams
+from services.workflow.store.blobs import BlobStore, missing, referred
+from services.workflow.store.heads import Head, from_headers
+from services.workflow.store.jetstream import JetStream, Message, Outrun, Refused, Unavailable
+from services.workflow.store.scan import scan
+from services.workflow.worker.protocol import History
+
+EMPTY = b'{"records":[]}'
+"""The transition with which a new owner takes a run from the old one."""
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_AT = "Faas-At"
+_BLOB = "Faas-Blob"
+_FIRST_TRY = 1.0
+"""Seconds for the first attempt of an append; a restarted nats-server has forgotten what it had not stored."""
+_PATIENCE = 10.0
+_READERS = 64
+"""Histories that are read at once."""
+_LARGE_SNAPSHOT = 64 * 1024
+HISTORY_LIMIT = 10_000
+"""Transitions before the last snapshot that stay readable."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A run as it is stored. ``last``: the sequence of its last transition, which the next append expects."""
+
+    history: History
+    last: int
+    head: Head
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A transition of a history: its sequence, what it said about the run, and its body."""
+
+    sequence: int
+    head: Head
+    message: bytes
+
+
+class RunStore:
+    """The runs of all namespaces. Everything raises Unavailable when JetStream can't be reached or says no."""
+
+    def __init__(self, js: JetStream) -> None:
+        self._js = js
+        self._blobs = BlobStore(js)
+
+    async def append(
+        self, ref: FunctionRef, message: bytes, head: Head, expected: int, patience: float = _PATIENCE
+    ) -> int:
+        """Appends a transition after the one with sequence ``expected`` (0: to a new run); its sequence.
+
+        Without an answer it asks again, for ``patience`` seconds: the same message with the same expected sequence is
+        stored at most once. Raises Outrun when another transition came first; Unavailable when the outcome is unknown
+        (Refused, one of them: it was not stored).
+        """
+        headers = head.to_headers()
+        headers[_EXPECTED] = str(expected)
+        subject, end, seconds, again = streams.run(ref), time.monotonic() + patience, _FIRST_TRY, False
+        while True:
+            try:
+                return await self._js.publish(subject, message, headers, seconds)
+            except Outrun:
+                if not again:
+                    raise
+                return await self._own(ref, message, head)
+            except Refused:
+                raise
+            except Unavailable:
+                if time.monotonic() >= end:
+                    raise
+                again, seconds = True, min(2 * seconds, _PATIENCE)
+                await asyncio.sleep(0.05)
+
+    async def _own(self, ref: FunctionRef, message: bytes, head: Head) -> int:
+        """The sequence of the last transition when it is the one that was sent before. Raises Outrun when not."""
+        found = await self._js.last(streams.RUNS, streams.run(ref))
+        if found is None or found.data != message or from_headers(found.headers) != head:
+            raise Outrun(f"run {ref} was written by another")
+        return found.sequence
+
+    async def read(self, ref: FunctionRef) -> Stored | None:
+        """All that is needed to go on with a run; None when there is none."""
+        snapshot = await self._js.last(streams.RUNS, streams.snapshot(ref))
+        return await self._read_tail(ref, snapshot)
+
+    async def read_many(self, refs: Iterable[FunctionRef]) -> dict[FunctionRef, Stored]:
+        """As ``read``, for many; those that are not there are left out."""
+        wanted = list(refs)
+        found = await self._js.lasts(streams.RUNS, [streams.snapshot(ref) for ref in wanted])
+        snapshots = {streams.run_ref(message.subject): message for message in found}
+
+        stored: dict[FunctionRef, Stored] = {}
+        left = iter(wanted)
+
+        async def read_some() -> None:
+            for ref in left:  # shared: each reader takes the next
+                one = await self._read_tail(ref, snapshots.get(ref))
+                if one is not None:
+                    stored[ref] = one
+
+        try:
+            async with asyncio.TaskGroup() as readers:
+                for _ in range(min(_READERS, len(wanted))):
+                    readers.create_task(read_some())
+        except* Unavailable as failed:
+            failure = failed.exceptions[0]
+        else:
+            return stored
+        raise failure
+
+    async def _read_tail(self, ref: FunctionRef, snapshot: Message | None) -> Stored | None:
+        at = int(snapshot.headers[_AT]) if snapshot is not None else 0
+        # from the transition that the snapshot is of: there is always one, and the last has the head
+        messages = await self._js.read(streams.RUNS, streams.run(ref), start=max(1, at))
+        if not messages:
+            return None
+        tail = [message.data for message in messages if message.sequence > at]
+        digests = [digest for data in tail for digest in referred(data)]
+        state = b"" if snapshot is None else snapshot.data
+        whole = None if snapshot is None else snapshot.headers.get(_BLOB)
+        blobs = await self._blobs.get(ref, [*digests, whole] if whole else digests)
+        if whole:
+            if whole not in blobs:  # it was replaced by a later one while this was being read
+                return await self.read(ref)
+            state = blobs.pop(whole)
+        lost = missing(ref, digests, blobs)
+        if lost is not None:
+            raise lost
+        last = messages[-1]
+        return Stored(History(state, tail, blobs), last.sequence, from_headers(last.headers))
+
+    async def head(self, ref: FunctionRef) -> tuple[Head, int] | None:
+        """What the last transition says about a run, and its sequence; None when there is no such run."""
+        found = await self._js.last(streams.RUNS, streams.run(ref))
+        return None if found is None else (from_headers(found.headers), found.sequence)
+
+    async def heads(self, namespace: str = "*") -> list[tuple[FunctionRef, Head, int]]:
+        """What is known about every run of a namespace, or of all, that is kept."""
+        found = {}
+        for message in await scan(self._js, streams.RUNS, streams.run(FunctionRef(namespace, "*"))):
+            found[message.subject] = message
+        return [
+            (streams.run_ref(subject), from_headers(message.headers), message.sequence)
+            for subject, message in found.items()
+        ]
+
+    async def page(self, ref: FunctionRef, start: int = 1, limit: int = 1000) -> list[Page]:
+        """Transitions in order, from the sequence ``start`` on, large records as they are stored (``blobs``)."""
+        messages = await self._js.read(streams.RUNS, streams.run(ref), max(1, start), limit)
+        return [Page(message.sequence, from_headers(message.headers), message.data) for message in messages]
+
+    async def blobs(self, ref: FunctionRef, digests: list[str]) -> dict[str, bytes]:
+        """Large records by digest, those that are there."""
+        return await self._blobs.get(ref, digests)
+
+    async def put_blobs(self, ref: FunctionRef, blobs: dict[str, bytes]) -> None:
+        """Stores large records: before the transition that refers to them is appended."""
+        await self._blobs.put(ref, blobs)
+
+    async def snapshot(self, ref: FunctionRef, at: int, data: bytes) -> None:
+        """Keeps the state as of the transition ``at`` in place of any earlier one, and lets transitions long before it
+        go. A cache: nothing is lost when it fails."""
+        before = await self._js.last(streams.RUNS, streams.snapshot(ref))
+        if before is not None and int(before.headers[_AT]) >= at:
+            return
+        headers = {_AT: str(at), "Nats-Rollup": "sub"}
+        if len(data) > _LARGE_SNAPSHOT:
+            headers[_BLOB] = hashlib.sha256(data).hexdigest()
+            await self._blobs.put(ref, {headers[_BLOB]: data})
+            data = b""
+        # of two at once the second gives way: the earlier one must not come last
+        headers[_EXPECTED] = str(before.sequence if before is not None else 0)
+        try:
+            await self._js.publish(streams.snapshot(ref), data, headers)
+        except Outrun:
+            return
+        replaced = before.headers.get(_BLOB) if before is not None else None
+        if replaced and replaced != headers.get(_BLOB):
+            await self._blobs.drop(ref, replaced)
+        await self._trim(ref, at)
+
+    async def _trim(self, ref: FunctionRef, at: int) -> None:
+        """Removes transitions that are more than HISTORY_LIMIT before the snapshot at ``at``."""
+        count = await self._js.count(streams.RUNS, streams.run(ref))
+        if count < 2 * HISTORY_LIMIT or await self._js.count(streams.RUNS, streams.run(ref), at + 1) > 1000:
+            return
+        await self._js.api(f"STREAM.PURGE.{streams.RUNS}", {"filter": streams.run(ref), "keep": HISTORY_LIMIT})
+
+    async def purge(self, ref: FunctionRef) -> None:
+        """Removes all that is kept of a run, its transitions last: what is left by a crash is found again."""
+        await self._blobs.drop(ref)
+        for subject in (streams.snapshot(ref), streams.run(ref)):
+            await self._js.api(f"STREAM.PURGE.{streams.RUNS}", {"filter": subject})
+
+    async def expire(self, retention: float, now: float) -> int:
+        """Removes the runs that ended more than ``retention`` seconds before ``now``; how many."""
+        old = [
+            (ref, head, last)
+            for ref, head, last in await self.heads()
+            if head.ended is not None and head.ended + retention < now
+        ]
+        for ref, head, last in old:
+            try:  # fences one who is about to retry the run
+                await self.append(ref, EMPTY, msgspec.structs.replace(head, owner="expired"), last)
+            except Outrun:
+                continue
+            await self.purge(ref)
+        return len(old)

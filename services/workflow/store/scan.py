@@ -1,0 +1,88 @@
+"""A look at the headers of the last message of each subject: all that is known about all runs, without a payload."""
+
+import asyncio
+import json
+from typing import Any
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from services.workflow.store.jetstream import TIMEOUT, JetStream, Message, Unavailable
+
+_PAGE = 5000
+"""Messages asked for at once; nats-server keeps them in memory for as long as we are slower."""
+
+
+async def scan(js: JetStream, stream: str, subject: str) -> list[Message]:
+    """The last message, without its data, of every subject that ``subject`` matches. One that changes meanwhile may
+    come twice, the later one later. Raises Unavailable.
+
+    It takes a short-lived consumer, since a batch get refuses more than 1,024 subjects.
+    """
+    config = {
+        "deliver_policy": "last_per_subject",
+        "filter_subject": subject,
+        "headers_only": True,
+        "ack_policy": "none",
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": int(30e9),
+    }
+    made = await js.api(f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config})
+    try:
+        return await _Reader(js, stream, made["name"]).read() if made["num_pending"] else []
+    finally:
+        await js.request(f"$JS.API.CONSUMER.DELETE.{stream}.{made['name']}")
+
+
+class _Reader:
+    """Reads a pull consumer to its end."""
+
+    def __init__(self, js: JetStream, stream: str, consumer: str) -> None:
+        self._js = js
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._found: list[Message] = []
+        self._pending = 1
+        self._page: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = 0
+
+    async def read(self) -> list[Message]:
+        """All there is."""
+        bus = self._js.bus
+        inbox = bus.new_inbox()
+        subscription = await bus.subscribe(inbox, cb=self._take)
+        bus.deliver_at_once(subscription, self._take)
+        body = json.dumps({"batch": _PAGE, "no_wait": True}).encode()
+        try:
+            while self._pending:
+                self._page, self._left = asyncio.get_running_loop().create_future(), _PAGE
+                async with asyncio.timeout(TIMEOUT):
+                    await bus.publish(self._next, body, inbox)
+                    await self._page
+        except (TimeoutError, NatsError) as error:
+            raise Unavailable(f"a scan of runs: {error or 'timed out'}") from None
+        finally:
+            await subscription.unsubscribe()
+        return self._found
+
+    async def _take(self, message: Msg) -> None:
+        if message.reply:
+            sequence, self._pending = _position(message.reply)
+            self._found.append(Message(message.subject, sequence, message.headers or {}, message.data))
+            self._left -= 1
+        else:  # a status: nothing is left
+            self._pending = 0
+            headers: dict[str, Any] = message.headers or {}
+            if headers.get("Status") not in ("404", "408") and not self._page.done():
+                self._page.set_exception(Unavailable(f"a scan of runs: {headers}"))
+        if (self._left == 0 or self._pending == 0) and not self._page.done():
+            self._page.set_result(None)
+
+
+def _position(reply: str) -> tuple[int, int]:
+    """A delivered message's sequence and how many follow, from its reply subject (NATS ADR-15), ``$JS.ACK.`` and then
+    ``[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<of consumer>.<time>.<pending>[.<random>]``.
+    """
+    tokens = reply.split(".")
+    at = 5 if len(tokens) == 9 else 7
+    return int(tokens[at]), int(tokens[at + 3])

@@ -1,0 +1,132 @@
+"""The streams of the workflow service, and the subjects in them."""
+
+import asyncio
+import logging
+from typing import Any
+
+from services.contracts.names import FunctionRef
+from services.workflow.store.jetstream import JetStream, Refused, Unavailable
+
+log = logging.getLogger("store")
+
+RUNS = "WORKFLOW"
+BLOBS = "WORKFLOW_BLOBS"
+TIMERS = "WORKFLOW_TIMERS"
+EVENTS = "WORKFLOW_EVENTS"
+
+_PREFIX = "faas.sys.workflow."
+_IN_USE = 10058
+"""JetStream's error code for a stream that is there with another configuration."""
+_PAUSE = 0.2
+_DAY = 86_400
+
+
+def run(ref: FunctionRef) -> str:
+    """The transitions of a run. ``ref`` may have ``*`` for its parts."""
+    return f"{_PREFIX}run.{ref.namespace}.{ref.name}"
+
+
+def snapshot(ref: FunctionRef) -> str:
+    """The last snapshot of a run."""
+    return f"{_PREFIX}snapshot.{ref.namespace}.{ref.name}"
+
+
+def definition(digest: str) -> str:
+    """A definition's document."""
+    return f"{_PREFIX}definition.{digest}"
+
+
+def blob(ref: FunctionRef, digest: str, part: str) -> str:
+    """A part of a large record of a run."""
+    return f"{_PREFIX}blob.{ref.namespace}.{ref.name}.{digest}.{part}"
+
+
+def timer(ref: FunctionRef, name: str) -> str:
+    """Where a timer waits."""
+    return f"{_PREFIX}timer.{ref.namespace}.{ref.name}.{name}"
+
+
+def fired(ref: FunctionRef, name: str) -> str:
+    """Where nats-server puts it when it is due."""
+    return f"{_PREFIX}fired.{ref.namespace}.{ref.name}.{name}"
+
+
+def event(namespace: str) -> str:
+    """The CloudEvents for the workflows of a namespace."""
+    return f"{_PREFIX}event.{namespace}"
+
+
+DUE = f"{_PREFIX}due"
+"""Where fired timers are delivered; the instances share them as a queue group."""
+
+
+def run_ref(subject: str) -> FunctionRef:
+    """The run of a ``run`` or ``snapshot`` subject."""
+    _, namespace, name = subject.rsplit(".", 2)
+    return FunctionRef(namespace, name)
+
+
+def configurations(replicas: int) -> list[dict[str, Any]]:
+    """Every stream as it should be."""
+    common = {"storage": "file", "num_replicas": replicas, "allow_direct": True, "max_age": 0, "discard": "new"}
+    everything = FunctionRef("*", "*")
+    return [
+        common
+        | {
+            "name": RUNS,
+            "subjects": [run(everything), snapshot(everything), definition("*")],
+            "allow_rollup_hdrs": True,
+        },
+        common | {"name": BLOBS, "subjects": [blob(everything, "*", "*")]},
+        common
+        | {
+            "name": TIMERS,
+            "subjects": [timer(everything, "*"), fired(everything, "*")],
+            "allow_msg_schedules": True,
+        },
+        common
+        | {
+            "name": EVENTS,
+            "subjects": [event("*")],
+            "discard": "old",
+            "max_age": _DAY * 10**9,
+            "max_bytes": 2**30,
+            # a sender whose answer was lost sends again within minutes
+            "duplicate_window": 600 * 10**9,
+        },
+    ]
+
+
+async def prepare(js: JetStream, replicas: int) -> None:
+    """Makes the streams, or brings them to this configuration; what else an operator has set in one stays.
+
+    Waits for a JetStream that is not there yet; cancel it to give up. Raises Refused when it will not have them.
+    """
+    for wanted in configurations(replicas):
+        while True:
+            try:
+                await _ensure(js, wanted)
+                break
+            except Refused as error:
+                if error.code < 10000 or error.code in _NOT_READY:
+                    log.warning("the stream %s can't be made yet: %s", wanted["name"], error)
+                else:
+                    raise
+            except Unavailable as error:
+                log.warning("waiting for JetStream: %s", error)
+            await asyncio.sleep(_PAUSE)
+
+
+_NOT_READY = (10008, 10074, 10005)
+"""JetStream's error codes: temporarily unavailable, insufficient resources, no suitable peers: a cluster starting."""
+
+
+async def _ensure(js: JetStream, wanted: dict[str, Any]) -> None:
+    name = wanted["name"]
+    try:
+        await js.api(f"STREAM.CREATE.{name}", wanted)
+    except Refused as error:
+        if error.code != _IN_USE:
+            raise
+        found = (await js.api(f"STREAM.INFO.{name}"))["config"]
+        await js.api(f"STREAM.UPDATE.{name}", found | wanted)
