@@ -12,12 +12,14 @@ DEFINITION = "Faas-Definition"
 STARTED = "Faas-Started"
 ENDED = "Faas-Ended"
 PARENT = "Faas-Parent"
+UNSENT = "Faas-Unsent"
 
 
 class Head(msgspec.Struct, frozen=True):
     """A run as of one transition. ``owner``: ``<instance>/<boot>`` of the service that wrote it; ``status``: as in
     ``contracts.runs.RunStatus``; ``definition``: SHA-256 of the document it runs; times in epoch seconds; ``parent``:
-    what waits for its end, in the words of who started it."""
+    what waits for its end, in the words of who started it; ``unsent``: the tasks whose calls are recorded as begun but
+    were left to the next owner, who need not fear that they were made."""
 
     owner: str
     status: str
@@ -27,6 +29,7 @@ class Head(msgspec.Struct, frozen=True):
     started: float
     ended: float | None = None
     parent: str = ""
+    unsent: frozenset[int] = frozenset()
 
     def to_headers(self) -> dict[str, str]:
         """As headers of a message on the bus."""
@@ -42,6 +45,8 @@ class Head(msgspec.Struct, frozen=True):
             headers[ENDED] = f"{self.ended:.6f}"
         if self.parent:
             headers[PARENT] = self.parent
+        if self.unsent:
+            headers[UNSENT] = " ".join(map(str, sorted(self.unsent)))
         return headers
 
 
@@ -58,6 +63,7 @@ def from_headers(headers: Mapping[str, str]) -> Head:
             started=float(headers[STARTED]),
             ended=None if ended is None else float(ended),
             parent=headers.get(PARENT, ""),
+            unsent=frozenset(map(int, headers.get(UNSENT, "").split())),
         )
     except KeyError as missing:
         raise ValueError(f"a transition without the header {missing.args[0]}") from None
