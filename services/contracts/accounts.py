@@ -11,20 +11,26 @@ from typing import Any, NamedTuple
 
 from services.contracts.headers import MAX_PAYLOAD
 
-SERVICES = ("gateway", "router", "scaler", "admin")
+SERVICES = ("gateway", "router", "scaler", "workflow", "admin")
 """Users of the PLATFORM account; ``admin`` is the operator's."""
 
-_OBJECT_STORE = "OBJ_archives"
-_JETSTREAM_GATEWAY = [
-    "$JS.API.INFO",
-    f"$JS.API.*.*.{_OBJECT_STORE}",
-    f"$JS.API.*.*.{_OBJECT_STORE}.>",
-    f"$JS.API.STREAM.MSG.*.{_OBJECT_STORE}",
-    "$JS.API.STREAM.NAMES",
-    f"$JS.ACK.{_OBJECT_STORE}.>",
-    "$JS.FC.>",
-    "$O.archives.>",
-]
+WORKFLOW_STREAMS = ("WORKFLOW", "WORKFLOW_BLOBS", "WORKFLOW_TIMERS", "WORKFLOW_EVENTS")
+"""Streams of the workflow service, which alone may use them."""
+
+
+def _jetstream(streams: Sequence[str]) -> list[str]:
+    """What the user of some streams publishes to use them, and no other."""
+    subjects = ["$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.FC.>"]
+    for stream in streams:
+        subjects += [
+            f"$JS.API.*.*.{stream}",
+            f"$JS.API.*.*.{stream}.>",
+            f"$JS.API.STREAM.MSG.*.{stream}",
+            f"$JS.API.CONSUMER.*.*.{stream}.>",
+            f"$JS.ACK.{stream}.>",
+        ]
+    return subjects
+
 
 # A router answers callers wherever their inbox is: `_R_.>` is how nats-server maps replies across accounts. Not
 # `allow_responses`: it grants one reply for two minutes, and a reload that adds an account loses replies in flight.
@@ -36,7 +42,9 @@ _PERMISSIONS: dict[str, tuple[list[str], list[str]]] = {
             "faas.event.>",
             "faas.sys.workflow.api.*.*.*",
             "faas.send.*",
-            *_JETSTREAM_GATEWAY,
+            "faas.run.*.*",
+            "$O.archives.>",
+            *_jetstream(["OBJ_archives"]),
         ],
         ["_INBOX.gateway.>", "faas.sys.progress.*", "faas.event.>"],
     ),
@@ -45,8 +53,21 @@ _PERMISSIONS: dict[str, tuple[list[str], list[str]]] = {
         ["_INBOX.router.>", "faas.invoke.*.*", "faas.invoke.*.* router", "faas.sys.describe.*.* router"],
     ),
     "scaler": (["faas.event.>"], ["_INBOX.scaler.>", "faas.event.*.function.*.received", "faas.sys.load"]),
+    "workflow": (
+        [
+            "faas.invoke.*.*",
+            "faas.event.>",
+            "faas.sys.workflow.>",
+            "_INBOX.>",
+            "_R_.>",
+            *_jetstream(WORKFLOW_STREAMS),
+        ],
+        ["_INBOX.workflow.>", "faas.run.*.*", "faas.send.*", "faas.sys.workflow.>", "faas.sys.progress.*"],
+    ),
     "admin": ([">"], [">"]),
 }
+_REQUESTS = ("faas.invoke.*.*", "faas.run.*.*", "faas.send.*")
+"""What a caller may ask for; the first ``*`` is the namespace."""
 
 
 class Cluster(NamedTuple):
@@ -125,17 +146,16 @@ def _platform(passwords: Mapping[str, str]) -> dict[str, object]:
         "users": users,
         "exports": [
             # 1 h is the longest timeout of a function: an answer that comes later would be dropped
-            {"service": "faas.invoke.*.*", "response_threshold": "1h"},
+            *({"service": subject, "response_threshold": "1h"} for subject in _REQUESTS),
             {"stream": "faas.event.>"},
         ],
     }
 
 
 def _tenant(user: str, password: str, namespaces: Sequence[str]) -> dict[str, object]:
-    invoke = [f"faas.invoke.{namespace}.*" for namespace in namespaces]
-    events = [f"faas.event.{namespace}.>" for namespace in namespaces]
-    if "*" in namespaces:
-        invoke, events = ["faas.invoke.*.*"], ["faas.event.>"]
+    every = "*" in namespaces
+    requests = [subject.replace("*", each, 1) for each in (["*"] if every else namespaces) for subject in _REQUESTS]
+    events = ["faas.event.>"] if every else [f"faas.event.{namespace}.>" for namespace in namespaces]
     # The imports alone draw the line between namespaces: a request outside is "no responders" at once, where a refused
     # publish would leave its caller waiting, and one subscription to all events gets those of the tenant.
     return {
@@ -143,11 +163,11 @@ def _tenant(user: str, password: str, namespaces: Sequence[str]) -> dict[str, ob
             {
                 "user": user,
                 "password": password,
-                "permissions": {"publish": ["faas.invoke.*.*"], "subscribe": ["faas.event.>", "_INBOX.>"]},
+                "permissions": {"publish": list(_REQUESTS), "subscribe": ["faas.event.>", "_INBOX.>"]},
             }
         ],
         "imports": [
-            *({"service": {"account": "PLATFORM", "subject": subject}} for subject in invoke),
+            *({"service": {"account": "PLATFORM", "subject": subject}} for subject in requests),
             *({"stream": {"account": "PLATFORM", "subject": subject}} for subject in events),
         ],
     }

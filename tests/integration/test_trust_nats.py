@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from cli.local import keys
 from cli.local.layout import Layout, Ports
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import PATIENCE
 
 TENANTS = {"red": ["red", "shared"], "blue": ["blue"]}
 
@@ -39,7 +40,7 @@ def run(bus: Bus, users: list[str], scene: Callable[..., Awaitable[None]], refus
             await scene(*clients)
             for client in clients:
                 await client.flush()
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE):
                 while len(refused) < refusals:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)  # nats-py hands errors to its callback after the flush
         finally:
@@ -63,24 +64,51 @@ def test_a_caller_reaches_the_functions_of_its_namespaces_and_is_marked_as_an_ou
     async def scene(router: Client, caller: Client) -> None:
         await answer_calls(router)
         for namespace in TENANTS["red"]:
-            reply = await caller.request(f"faas.invoke.{namespace}.add", b"{}", timeout=2)
+            reply = await caller.request(f"faas.invoke.{namespace}.add", b"{}", timeout=PATIENCE)
             assert reply.data == f"faas.invoke.{namespace}.add".encode()
             assert "red" in (reply.headers or {})["Nats-Request-Info"]
 
     run(bus, ["router", "caller-red"], scene, refusals=0)
 
 
+def test_a_caller_starts_workflows_and_sends_events_in_its_namespaces_alone(bus: Bus) -> None:
+    async def scene(workflow: Client, caller: Client) -> None:
+        async def answer(message: nats.aio.msg.Msg) -> None:
+            await workflow.publish(message.reply, message.subject.encode(), headers=message.headers)
+
+        await workflow.subscribe("faas.run.*.*", queue="workflow", cb=answer)
+        await workflow.subscribe("faas.send.*", queue="workflow", cb=answer)
+        await workflow.flush()
+        for subject in ("faas.run.red.order", "faas.send.red", "faas.send.shared"):
+            reply = await caller.request(subject, b"{}", timeout=2)
+            assert reply.data == subject.encode()
+            assert "red" in (reply.headers or {})["Nats-Request-Info"]
+        for subject in ("faas.run.blue.order", "faas.send.blue"):
+            with pytest.raises(nats.errors.NoRespondersError):
+                await caller.request(subject, b"{}", timeout=2)
+
+    run(bus, ["workflow", "caller-red"], scene, refusals=0)
+
+
 def test_a_caller_is_refused_outside_its_namespaces(bus: Bus) -> None:
     async def scene(router: Client, caller: Client) -> None:
         await answer_calls(router)
         with pytest.raises(nats.errors.NoRespondersError):
-            await caller.request("faas.invoke.blue.add", b"{}", timeout=2)
+            await caller.request("faas.invoke.blue.add", b"{}", timeout=PATIENCE)
 
     run(bus, ["router", "caller-red"], scene, refusals=0)
 
 
 @pytest.mark.parametrize(
-    "subject", ["faas.sys.load", "faas.event.red.function.add.completed", "$JS.API.INFO", "faas.sys.describe.red.add"]
+    "subject",
+    [
+        "faas.sys.load",
+        "faas.event.red.function.add.completed",
+        "$JS.API.INFO",
+        "faas.sys.describe.red.add",
+        "faas.sys.workflow.event.red",
+        "faas.sys.workflow.api.start.red.order",
+    ],
 )
 def test_a_caller_may_publish_nothing_else(bus: Bus, subject: str) -> None:
     async def scene(caller: Client) -> None:
@@ -96,8 +124,8 @@ def test_events_reach_the_callers_of_their_namespace_alone(bus: Bus) -> None:
         await blue.flush()
         await gateway.publish("faas.event.red.function.add.received", b"{}")
         await gateway.publish("faas.event.blue.function.add.received", b"{}")
-        assert (await heard[0].next_msg(2)).subject == "faas.event.red.function.add.received"
-        assert (await heard[1].next_msg(2)).subject == "faas.event.blue.function.add.received"
+        assert (await heard[0].next_msg(PATIENCE)).subject == "faas.event.red.function.add.received"
+        assert (await heard[1].next_msg(PATIENCE)).subject == "faas.event.blue.function.add.received"
         assert heard[0].pending_msgs == heard[1].pending_msgs == 0
 
     # each asks for all events and gets those that its account imports
@@ -112,6 +140,8 @@ def test_events_reach_the_callers_of_their_namespace_alone(bus: Bus) -> None:
         ("scaler", "_INBOX.>"),
         ("scaler", "faas.invoke.*.*"),
         ("router", "_R_.>"),
+        ("gateway", "faas.sys.workflow.>"),
+        ("workflow", "_INBOX.gateway.>"),
     ],
 )
 def test_no_service_hears_what_is_meant_for_another(bus: Bus, user: str, subject: str) -> None:
@@ -123,7 +153,15 @@ def test_no_service_hears_what_is_meant_for_another(bus: Bus, user: str, subject
 
 @pytest.mark.parametrize(
     ("user", "subject"),
-    [("scaler", "faas.invoke.red.add"), ("router", "faas.invoke.red.add"), ("router", "$JS.API.INFO")],
+    [
+        ("scaler", "faas.invoke.red.add"),
+        ("router", "faas.invoke.red.add"),
+        ("router", "$JS.API.INFO"),
+        ("gateway", "faas.sys.workflow.run.red.order-1"),
+        ("gateway", "$JS.API.STREAM.INFO.WORKFLOW"),
+        ("gateway", "$JS.API.DIRECT.GET.WORKFLOW.faas.sys.workflow.run.red.order-1"),
+        ("workflow", "$JS.API.STREAM.INFO.OBJ_archives"),
+    ],
 )
 def test_no_service_says_what_is_anothers_to_say(bus: Bus, user: str, subject: str) -> None:
     async def scene(client: Client) -> None:
