@@ -83,6 +83,8 @@ def configurations(replicas: int) -> list[dict[str, Any]]:
             "name": TIMERS,
             "subjects": [timer(everything, "*"), fired(everything, "*")],
             "allow_msg_schedules": True,
+            "discard": "old",  # what scheduling asks for; there is no limit at which anything would be discarded
+            "retention": "workqueue",  # a fired timer goes when it has been taken
         },
         common
         | {

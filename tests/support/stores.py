@@ -1,0 +1,65 @@
+"""The workflow service's stores on a real nats-server, for one test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from services.common import bus as common_bus
+from services.common.natsclient import FastClient
+from services.common.settings import Common, load
+from services.contracts.names import FunctionRef
+from services.workflow.store.heads import Head
+from services.workflow.store.jetstream import JetStream
+from services.workflow.store.streams import prepare
+from tests.support.bus import Bus, running_bus
+
+HEAD = Head("here/1", "running", "order", "1.0.0", "d" * 64, 1_700_000_000.25)
+
+
+def ref(name: str, namespace: str = "default") -> FunctionRef:
+    """A run."""
+    return FunctionRef(namespace, name)
+
+
+def transition(*notes: str) -> bytes:
+    """A body as a transition has it."""
+    return msgspec.json.encode({"records": [{"record": "Note", "text": note} for note in notes]})
+
+
+@asynccontextmanager
+async def stores(bus: Bus) -> AsyncIterator[JetStream]:
+    """A connection as the service's user, with its streams made."""
+    client = await connected(bus)
+    try:
+        js = JetStream(client)
+        await js.open()
+        await prepare(js, 1)
+        yield js
+    finally:
+        await client.close()
+
+
+async def connected(bus: Bus) -> FastClient:
+    """A connection as the service's user."""
+    return await common_bus.connect(load(Common, bus.environment("workflow")), "workflow")
+
+
+def play(bus: Bus, scene: Callable[[JetStream], Awaitable[None]], seconds: float = 60.0) -> None:
+    """Runs ``scene`` with a JetStream of its own."""
+
+    async def main() -> None:
+        async with asyncio.timeout(seconds), stores(bus) as js:
+            await scene(js)
+
+    uvloop.run(main())
+
+
+@contextmanager
+def own_bus(directory: Path) -> Iterator[Bus]:
+    """A nats-server that a test may kill."""
+    with running_bus(directory) as bus:
+        yield bus
