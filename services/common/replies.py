@@ -7,6 +7,7 @@ for all calls together here (see ``progress``).
 import asyncio
 import itertools
 import logging
+import math
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -74,9 +75,16 @@ class Replies:
         return self.bus
 
     async def request(
-        self, subject: str, fields: dict[str, str], body: bytes, call_id: str, seconds: float = LONGEST
+        self,
+        subject: str,
+        fields: dict[str, str],
+        body: bytes,
+        call_id: str,
+        seconds: float = LONGEST,
+        watched: bool = True,
     ) -> Msg:
-        """Publishes a request and waits for its reply, at most ``seconds`` and only while a router holds it.
+        """Publishes a request and waits for its reply, at most ``seconds`` and, when ``watched``, only while a router
+        holds it.
 
         Raises FaasError: ``bus_unavailable`` and ``no_router`` (nothing was started), ``overloaded``, ``router_lost``,
         ``deadline_exceeded``.
@@ -87,7 +95,7 @@ class Replies:
         loop = asyncio.get_running_loop()
         now = loop.time()
         token = str(next(self._numbers))
-        call = self.calls[token] = Call(call_id, loop.create_future(), now, now + seconds)
+        call = self.calls[token] = Call(call_id, loop.create_future(), now if watched else math.inf, now + seconds)
         try:
             await bus.publish(subject, body, self._inbox + token, fields)
             del body  # a long call must not hold on to it

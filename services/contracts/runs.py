@@ -23,6 +23,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 RunStatus = Literal["running", "suspended", "completed", "faulted", "cancelled"]
+RunFilter = Literal["running", "suspended", "completed", "faulted", "cancelled", "open"]
 ENDED: frozenset[str] = frozenset({"completed", "faulted", "cancelled"})
 
 
@@ -71,7 +72,8 @@ class RunView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ListRuns(msgspec.Struct, frozen=True, rename="camel"):
-    """Asks for the runs of a namespace, newest first, perhaps of one workflow or status."""
+    """Asks for the runs of a namespace, newest first, perhaps of one workflow or status (RunFilter; ``open``: running
+    or suspended)."""
 
     workflow: str = ""
     status: str = ""

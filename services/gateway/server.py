@@ -14,11 +14,21 @@ from services.common.progress import Watch
 from services.common.replies import Replies
 from services.common.settings import read_secret
 from services.contracts import subjects
-from services.gateway import archives_api, errors, events_api, functions_api, logs_api, platform_api
+from services.gateway import (
+    archives_api,
+    errors,
+    events_api,
+    functions_api,
+    logs_api,
+    platform_api,
+    run_events_api,
+    runs_api,
+)
 from services.gateway.app import Gateway
 from services.gateway.archive_store import ArchiveStore
 from services.gateway.config import Settings
 from services.gateway.connection import Connections
+from services.gateway.control import Control
 from services.gateway.invoke import Invoker
 from services.gateway.live import Streams
 from services.gateway.metrics import CallMetrics, exposition
@@ -97,13 +107,16 @@ def _application(parts: _Parts, kube: KubeClient) -> Gateway:
         parts.figures,
         title="faas",
         version="v1",
-        description="Functions on Kubernetes over NATS: call them, deploy them, watch them.",
+        description="Functions and workflows on Kubernetes over NATS: deploy, call, run and watch them.",
     )
     app.exception_handlers.update(errors.HANDLERS)
     app.include_router(functions_api.everywhere(kube))
     app.include_router(functions_api.router(kube, parts.settings.create_namespaces))
     app.include_router(logs_api.router(kube, parts.streams))
     app.include_router(events_api.router(parts.replies, parts.streams))
+    control = Control(parts.replies)
+    app.include_router(runs_api.router(control))
+    app.include_router(run_events_api.router(control, parts.replies, parts.streams))
     app.include_router(archives_api.router(ArchiveStore(parts.replies, parts.settings.archive_replicas)))
     app.include_router(platform_api.router(app, parts.missing, exposition(parts.figures)))
     return app

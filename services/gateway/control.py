@@ -1,0 +1,114 @@
+"""Asking the workflow services: control requests of ``services.contracts.runs`` over the bus."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import msgspec
+from nats.aio.msg import Msg
+
+from services.common.replies import Replies
+from services.contracts import headers, subjects
+from services.contracts.errors import Code, ErrorBody, FaasError
+from services.contracts.names import FunctionRef
+from services.contracts.runs import ENDED, WaitRun
+from services.gateway.respond import status_of
+
+ANSWER_SECONDS = 10.0
+"""How long a workflow service may take; the longest is to read a long history."""
+WAIT_SECONDS = 5.0
+"""A wait is asked for in pieces of this length, so that a service that dies meanwhile is noticed."""
+LIST = "runs"
+"""Stands where others have a name: a list is of a namespace."""
+_REPEATABLE = frozenset({"start", "get", "wait", "list", "trace", "definition", "history"})
+"""Asking these twice does what asking once does: a start has its run's id."""
+_ATTEMPTS = 2
+
+
+class _Run(msgspec.Struct):
+    id: str
+    workflow: str
+    status: str
+
+
+class Known(msgspec.Struct):
+    """What the gateway itself reads of a RunView."""
+
+    run: _Run
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over."""
+        return self.run.status in ENDED
+
+
+class Control:
+    """Requests to whichever workflow service takes them."""
+
+    def __init__(self, replies: Replies) -> None:
+        self._replies = replies
+
+    async def ask(self, verb: str, ref: FunctionRef, message: Any = None, seconds: float = ANSWER_SECONDS) -> Msg:
+        """The answer, whose status is below 400. Raises FaasError: the service's own; ``no_workflow_service`` when
+        none takes the request; ``outcome_unknown`` when what it asks for may have happened or not."""
+        body = b"" if message is None else msgspec.json.encode(message)
+        fields = {headers.CONTENT_TYPE: "application/json"}
+        headers.check_size(fields, body)
+        return await self._until_answered(verb, subjects.control(verb, ref), fields, body, seconds)
+
+    async def send(self, namespace: str, event: bytes) -> Msg:
+        """Hands a CloudEvent to the workflows of a namespace; returns when it is stored. Raises FaasError."""
+        fields = {headers.CONTENT_TYPE: "application/cloudevents+json"}
+        headers.check_size(fields, event)
+        return await self._until_answered("send", subjects.send(namespace), fields, event, ANSWER_SECONDS)
+
+    async def wait(self, ref: FunctionRef, seconds: float) -> Msg:
+        """A run's view once it has ended, or as it is after ``seconds``. Raises FaasError."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while True:
+            piece = max(0.0, min(WAIT_SECONDS, end - loop.time()))
+            try:
+                answer = await self.ask("wait", ref, WaitRun(piece), piece + ANSWER_SECONDS)
+            except FaasError as error:
+                # a service that restarts is not the run's end
+                if error.code is not Code.NO_WORKFLOW_SERVICE or loop.time() + 1 >= end:
+                    raise
+                await asyncio.sleep(0.25)
+                continue
+            if loop.time() >= end or msgspec.json.decode(answer.data, type=Known).ended:
+                return answer
+
+    async def _until_answered(
+        self, verb: str, subject: str, fields: dict[str, str], body: bytes, seconds: float
+    ) -> Msg:
+        for last in [False] * (_ATTEMPTS - 1) + [True]:
+            try:
+                return _checked(await self._replies.request(subject, fields, body, "", seconds, watched=False))
+            except FaasError as error:
+                if error.code is Code.NO_ROUTER:
+                    raise FaasError(
+                        Code.NO_WORKFLOW_SERVICE, "no workflow service takes requests at the moment", retry_after=1
+                    ) from None
+                if error.code is not Code.DEADLINE_EXCEEDED:
+                    raise
+                if verb not in _REPEATABLE:
+                    message = f"the workflow service gave no answer within {seconds:g} s: it may have happened or not"
+                    raise FaasError(Code.OUTCOME_UNKNOWN, message) from None
+                if last:
+                    message = f"the workflow service gave no answer within {seconds:g} s"
+                    raise FaasError(Code.NO_WORKFLOW_SERVICE, message, retry_after=1) from None
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _checked(reply: Msg) -> Msg:
+    """The reply when it is no error. Raises the FaasError that it is."""
+    answered = reply.headers or {}
+    if status_of(answered) < 400:
+        return reply
+    body = ErrorBody(Code.INTERNAL, "the workflow service failed")
+    with contextlib.suppress(msgspec.DecodeError):
+        body = msgspec.json.decode(reply.data, type=ErrorBody)
+    code = Code(body.code) if body.code in Code.__members__.values() else Code.INTERNAL
+    after = answered.get(headers.RETRY_AFTER, "")
+    raise FaasError(code, body.message, retry_after=int(after) if after.isdecimal() else None, details=body.details)
