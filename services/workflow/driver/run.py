@@ -1,0 +1,70 @@
+"""A run that this instance drives: what is kept of it in memory while it is open."""
+
+import asyncio
+from typing import Any
+
+from services.contracts.names import FunctionRef
+from services.contracts.runs import ENDED
+from services.workflow.store.heads import Head
+from services.workflow.worker.protocol import History, Wanted
+
+Handed = tuple[Wanted, "asyncio.Future[None] | None"]
+"""A stimulus, and what is told once it is in the history, if anybody asked."""
+
+
+class Run:
+    """``last``: the sequence of its last transition; 0 for one that is yet to be stored. Small: one that waits has no
+    task, and its state is in the workers' cache or in the store."""
+
+    __slots__ = (
+        "busy", "calls", "cautious", "children", "definition", "ended", "history", "last", "name", "parent",
+        "queue", "ref", "started", "status", "timers", "unsent", "version", "waiters", "workflow",
+    )  # fmt: skip
+
+    def __init__(self, ref: FunctionRef, head: Head, last: int) -> None:
+        self.ref = ref
+        self.name = f"{ref.namespace}/{ref.name}"
+        self.workflow, self.version, self.definition = head.workflow, head.version, head.definition
+        self.parent = head.parent
+        self.started, self.ended, self.status = head.started, head.ended, head.status
+        self.unsent: frozenset[int] = head.unsent
+        self.last = last
+        self.queue: list[Handed] = []
+        self.busy = False
+        """Whether a task works through the queue."""
+        self.cautious = False
+        """Whether it takes the stimuli one by one, since of several together one could not be taken."""
+        self.history: History | None = None
+        """Read already, for the worker that is about to ask."""
+        self.calls: dict[int, asyncio.Task[None]] = {}
+        """Calls under way, by task of the workflow."""
+        self.timers: dict[str, asyncio.TimerHandle | float] = {}
+        """Timers in this process, or when those in the stream are due."""
+        self.children: dict[int, FunctionRef] = {}
+        self.waiters: list[asyncio.Future[Any]] = []
+        """Told when the run has ended here, or is driven elsewhere."""
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can still happen by itself."""
+        return self.status not in ENDED
+
+    def head(self, owner: str, status: str, ended: float | None, unsent: frozenset[int]) -> Head:
+        """What the headers of a transition say."""
+        return Head(
+            owner=owner, status=status, workflow=self.workflow, version=self.version, definition=self.definition,
+            started=self.started, ended=ended, parent=self.parent, unsent=unsent,
+        )  # fmt: skip
+
+    def release(self) -> None:
+        """Ends all that waits for something on behalf of this run."""
+        for call in self.calls.values():
+            call.cancel()
+        for timer in self.timers.values():
+            if isinstance(timer, asyncio.TimerHandle):
+                timer.cancel()
+        self.calls, self.timers = {}, {}
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self.waiters = []

@@ -1,0 +1,226 @@
+"""The runs that this instance drives. Each is a queue of stimuli and, while there are any, one task that takes them:
+step, append, commands, again."""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from services.contracts.errors import Code, FaasError
+from services.contracts.names import FunctionRef
+from services.workflow.driver.documents import LostDefinition
+from services.workflow.driver.run import Handed, Run
+from services.workflow.driver.transitions import Broken, Transitions
+from services.workflow.engine.errors import standard
+from services.workflow.engine.stimuli import CallEnded, Continue, Recovered
+from services.workflow.store.heads import Head
+from services.workflow.store.jetstream import Outrun, Unavailable
+from services.workflow.worker.protocol import (
+    Answered,
+    Begin,
+    CallFunction,
+    CallOutside,
+    History,
+    PublishEvent,
+    Stepped,
+    Wanted,
+    WireCommand,
+)
+
+log = logging.getLogger("workflow")
+
+_PAUSE = 0.2
+"""Seconds before what the store or the API server did not answer is asked again."""
+
+
+class Moved(Exception):
+    """Another instance drives the run now."""
+
+
+class Obeys(Protocol):
+    """Who carries out commands."""
+
+    def obey(self, run: Run, commands: list[WireCommand], recovered: bool) -> None:
+        """Begins to carry out what a transition asks for; returns at once."""
+
+    def ended(self, run: Run, stepped: Stepped) -> None:
+        """The run has come to its end."""
+
+    def released(self, run: Run) -> None:
+        """The run is not driven here any more."""
+
+
+class Runs:
+    """``open`` are those that this instance owns and that are not at their end."""
+
+    def __init__(self, transitions: Transitions, tasks: asyncio.TaskGroup) -> None:
+        self.open: dict[FunctionRef, Run] = {}
+        self.leaving = False
+        """Commands are left to the next owner."""
+        self.steps = 0
+        self._transitions = transitions
+        self._tasks = tasks
+
+    def serve(self, obeys: Obeys) -> None:
+        """Who carries out commands: needed before the first run."""
+        self._obeys = obeys
+
+    async def begin(self, ref: FunctionRef, head: Head, begin: Begin) -> Run:
+        """Starts a run that there is none of; returns when its first transition is stored. Raises Outrun when there is
+        one, FaasError."""
+        run = Run(ref, head, 0)
+        self.open[ref] = run
+        await self.ask(run, begin)
+        return run
+
+    async def take(self, ref: FunctionRef, head: Head, last: int) -> Run:
+        """Takes an open run from an owner who is gone. Raises Outrun when another was first."""
+        run = Run(ref, head, last)
+        await self._transitions.fence(run)
+        return self.adopt(run)
+
+    def adopt(self, run: Run, history: History | None = None) -> Run:
+        """Goes on with a run that was fenced; ``history``, if it was read since."""
+        if history is None:
+            self._transitions.workers.forget(run.name)
+        self.open[run.ref] = run
+        run.history = history
+        self.put(run, Recovered())
+        return run
+
+    def put(self, run: Run, wanted: Wanted, told: "asyncio.Future[None] | None" = None) -> None:
+        """Hands a stimulus to a run; ``told`` hears of it when it is in the history."""
+        run.queue.append((wanted, told))
+        if not run.busy:
+            run.busy = True
+            self._tasks.create_task(self._drive(run))
+
+    async def ask(self, run: Run, wanted: Wanted) -> None:
+        """As ``put``; returns when it is in the history. Raises Moved, Outrun (of a new run), FaasError."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.put(run, wanted, told)
+        await told
+
+    async def go_on(self, run: Run, wanted: Wanted) -> None:
+        """As ``put``, in the task that calls it."""
+        run.queue.append((wanted, None))
+        if not run.busy:
+            run.busy = True
+            await self._drive(run)
+
+    async def _drive(self, run: Run) -> None:
+        try:
+            while run.queue and self.open.get(run.ref) is run:
+                await self._transition(run, self._next(run))
+            run.cautious = False
+        except Exception:  # a defect that one run meets must not end the others; a scan takes it up again
+            log.exception("run %s is put aside", run.name)
+            self._lost(run, [], Moved(run.name))
+        finally:
+            run.busy = False
+
+    def _next(self, run: Run) -> list[Handed]:
+        """What one transition takes: all that waits, but that Recovered comes alone, since it commands everything."""
+        alone = run.cautious or isinstance(run.queue[0][0], Recovered)
+        count = 1 if alone else len(run.queue)
+        taken, run.queue = run.queue[:count], run.queue[count:]
+        return taken
+
+    async def _transition(self, run: Run, taken: list[Handed]) -> None:
+        link = self._transitions.link
+        if not link.up.is_set():
+            await link.up.wait()
+        try:
+            stepped = await self._transitions.make(run, [wanted for wanted, _ in taken])
+            unsent = self._unsent(run, stepped, taken)
+            if stepped.message:
+                await self._transitions.store_it(run, stepped, unsent)
+        except Outrun as error:
+            self._lost(run, taken, error)
+            return
+        except (Broken, LostDefinition) as error:
+            self._broken(run, taken, error)
+            return
+        except (Unavailable, FaasError) as error:  # of reading, or of a secret: nothing was written
+            log.warning("run %s: %s; trying again", run.name, error)
+            self._transitions.workers.forget(run.name)
+            run.queue = taken + run.queue
+            await asyncio.sleep(_PAUSE)
+            return
+        self.steps += 1
+        self._stored(run, stepped, taken)
+
+    def _unsent(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
+        """The tasks whose calls the next owner may make without fear, when this one is leaving."""
+        if not self.leaving:
+            return frozenset()
+        calls = {each.task for each in stepped.commands if isinstance(each, CallFunction | CallOutside)}
+        if isinstance(taken[0][0], Recovered):
+            calls &= run.unsent
+        return run.unsent | calls
+
+    def _stored(self, run: Run, stepped: Stepped, taken: list[Handed]) -> None:
+        """What follows from a transition that is in the history, in the order that others may rely on."""
+        for _, told in taken:
+            if told is not None and not told.done():
+                told.set_result(None)
+        commands = stepped.commands
+        if self.leaving:
+            commands = [each for each in commands if isinstance(each, PublishEvent)]
+        elif stepped.more:
+            run.queue.insert(0, (Continue(), None))
+        self._obeys.obey(run, commands, isinstance(taken[0][0], Recovered))
+        if not run.open:
+            self.release(run)
+            self._obeys.ended(run, stepped)
+        elif self.leaving and not run.calls and not run.queue:
+            self.release(run)
+        elif stepped.snapshot:
+            self._tasks.create_task(self._snapshot(run.ref, run.last, stepped.snapshot))
+
+    async def _snapshot(self, ref: FunctionRef, at: int, data: bytes) -> None:
+        try:
+            await self._transitions.store.snapshot(ref, at, data)
+        except Unavailable as error:
+            log.warning("run %s: no snapshot was stored: %s", ref, error)
+
+    def release(self, run: Run) -> None:
+        """Lets go of a run: it has ended, or another drives it."""
+        if self.open.get(run.ref) is run:
+            del self.open[run.ref]
+        self._obeys.released(run)
+        run.release()
+
+    def leave(self) -> None:
+        """Commands nothing any more, and lets go of what is at rest; the others follow when their calls have ended."""
+        self.leaving = True
+        for run in list(self.open.values()):
+            if not run.busy and not run.calls:
+                self.release(run)
+
+    def _lost(self, run: Run, taken: list[Handed], error: Exception) -> None:
+        new = run.last == 0
+        if not new:
+            log.info("run %s is driven by another", run.name)
+        self._transitions.workers.forget(run.name)
+        queue, run.queue = taken + run.queue, []
+        self.release(run)
+        for _, told in queue:
+            if told is not None and not told.done():
+                told.set_exception(error if new else Moved(run.name))
+
+    def _broken(self, run: Run, taken: list[Handed], error: Exception) -> None:
+        """A stimulus that a worker can't take must not keep the others from the run: one by one, and the bad one is
+        left out; an answer becomes an error of its task."""
+        self._transitions.workers.forget(run.name)
+        if len(taken) > 1:
+            run.cautious, run.queue = True, taken + run.queue
+            return
+        wanted, told = taken[0]
+        log.error("run %s can't take %s: %s", run.name, type(wanted).__name__, error)
+        if told is not None and not told.done():
+            told.set_exception(FaasError(Code.INTERNAL, f"the run can't take this: {error}"))
+        if run.last == 0:
+            self.release(run)
+        elif isinstance(wanted, Answered):
+            wrong = standard("runtime", f"the answer can't be taken: {error}").error
+            run.queue.insert(0, (CallEnded(task=wanted.task, error=wrong), None))
