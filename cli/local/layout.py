@@ -16,6 +16,7 @@ class Ports(msgspec.Struct, frozen=True):
     apiserver: int
     router: int
     scaler: int
+    workflow: int = 0
 
 
 class Addresses(msgspec.Struct, frozen=True):

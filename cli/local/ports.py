@@ -5,6 +5,8 @@ import socket
 
 from cli.local.layout import Ports
 
+_random = random.SystemRandom()  # never the same choices in two processes, whatever seeds the common generator
+
 
 class PortInUse(Exception):
     """A port that was asked for is taken; the message says which and what to do."""
@@ -29,6 +31,7 @@ def choose(gateway: int, nats: int, before: Ports | None) -> Ports:
         apiserver=pick(0, last.apiserver),
         router=pick(0, last.router),
         scaler=pick(0, last.scaler),
+        workflow=pick(0, last.workflow),
     )
 
 
@@ -49,6 +52,6 @@ def free_port(but: set[int]) -> int:
     A port out of that range could be taken by somebody's connection while its process restarts.
     """
     while True:
-        port = random.randint(20000, 32000)
+        port = _random.randint(20000, 32000)
         if port not in but and is_free(port):
             return port

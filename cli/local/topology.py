@@ -19,7 +19,7 @@ class ProcessSpec(msgspec.Struct, frozen=True):
     ready: str = ""
 
 
-STOP_ORDER = (("gateway",), ("router", "scaler"), ("kubelet",), ("controllers",), ("apiserver", "nats"))
+STOP_ORDER = (("gateway",), ("workflow",), ("router", "scaler"), ("kubelet",), ("controllers",), ("apiserver", "nats"))
 """Groups to end one after another: doors first, then what answers, then Pods, then what all of them need."""
 
 _PASSED_ON: tuple[str, ...] = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
@@ -68,6 +68,7 @@ def processes(layout: Layout, ports: Ports, environ: dict[str, str]) -> list[Pro
         ),
         service("router", ports.router),
         service("scaler", ports.scaler, archive_key_file=archive_key, gateway_url=gateway),
+        service("workflow", ports.workflow, drain_seconds="10"),  # within the supervisor's patience
         python("cli.local.controllers", "--kubeconfig", str(layout.kubeconfig)),
     ]
 

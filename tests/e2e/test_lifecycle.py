@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.local.processes import start_time
+from tests.support.patience import PATIENCE
 from tests.support.platform import CHOICE, FAAS, LEVEL1, Finished, Platform, run, running_platform
 from tests.support.source import write
 
@@ -43,7 +44,17 @@ def test_status_has_what_programs_need(platform: Platform) -> None:
     assert status["nats"].startswith("nats://caller-default:")
     assert Path(status["kubeconfig"]).stat().st_mode & 0o077 == 0
     names = {process["name"] for process in status["processes"]}
-    assert names == {"supervisor", "nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler"}
+    assert names == {
+        "supervisor",
+        "nats",
+        "apiserver",
+        "controllers",
+        "kubelet",
+        "gateway",
+        "router",
+        "scaler",
+        "workflow",
+    }
     assert all(Path(f"/proc/{process['pid']}").exists() for process in status["processes"])
 
 
@@ -78,7 +89,7 @@ def test_two_platforms_live_side_by_side(platform: Platform, tmp_path: Path) -> 
 def _lose_supervisor(platform: Platform) -> None:
     pid = platform.pid("supervisor")
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while any(process["pid"] == pid for process in platform.status()["processes"]):
         assert time.monotonic() < deadline
 
@@ -94,7 +105,7 @@ def test_in_the_foreground_it_stays_until_ctrl_c(tmp_path: Path) -> None:
         said = "".join(lines)
         assert all(words in said for words in ("gateway", "nats://caller-default:", "kubeconfig", "faas deploy"))
         os.killpg(shown.pid, signal.SIGINT)  # as a terminal does
-        assert shown.wait(60) == 0
+        assert shown.wait(100) == 0
     assert faas("status", tmp_path / "shown").code == 4
 
 
@@ -113,10 +124,10 @@ def test_a_directory_without_room_is_named(tmp_path: Path) -> None:
     no_room = "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     limited = f"import os, resource, sys; {no_room}; os.execv(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", limited, FAAS, "up", "--detach", "--dir", str(tmp_path / "full"), *ANY_PORTS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert f"error: the platform's directory {tmp_path / 'full'} cannot be used: " in done.stderr
-    status = json.loads(run(FAAS, "status", "--dir", str(tmp_path / "full"), "-o", "json", timeout=30).out)
+    status = json.loads(run(FAAS, "status", "--dir", str(tmp_path / "full"), "-o", "json", timeout=100).out)
     assert (status["running"], status["processes"]) == (False, [])
 
 
