@@ -31,10 +31,17 @@ class FastClient(Client):
         super().__init__()
         self._at_once: dict[int, Callable[[Msg], Awaitable[None]]] = {}
         self._known_names: set[str] = set()
+        self.lost: list[Callable[[], None]] = []
+        """What to call when the connection has broken off: answers to what was asked before won't come."""
 
     def deliver_at_once(self, subscription: Subscription, handler: Callable[[Msg], Awaitable[None]]) -> None:
         """Has ``handler`` called as soon as a message is read. It must not wait: it would hold up all others."""
         self._at_once[subscription._id] = handler
+
+    async def _attempt_reconnect(self) -> None:
+        for callback in self.lost:
+            callback()
+        await super()._attempt_reconnect()
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)

@@ -90,6 +90,14 @@ class JetStream:
         self._inbox = self.bus.new_inbox() + "."
         subscription = await self.bus.subscribe(self._inbox + "*", cb=self._on_answer)
         self.bus.deliver_at_once(subscription, self._on_answer)
+        self.bus.lost.append(self._on_lost)
+
+    def _on_lost(self) -> None:
+        waiting: list[asyncio.Future[Any]] = [*self._single.values()]
+        waiting += [batch.end for batch in self._batches.values()]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(Unavailable("the connection to NATS broke off before the answer came"))
 
     async def _on_answer(self, answer: Msg) -> None:
         token = answer.subject[len(self._inbox) :]

@@ -60,28 +60,26 @@ class RunStore:
 
         Without an answer it asks again, for ``patience`` seconds: the same message with the same expected sequence is
         stored at most once. Raises Outrun when another transition came first; Unavailable when the outcome is unknown
-        (Refused, one of them: it was not stored).
+        (call again with the same), or for certain nothing was stored (Refused).
         """
         headers = head.to_headers()
         headers[_EXPECTED] = str(expected)
-        subject, end, seconds, again = streams.run(ref), time.monotonic() + patience, _FIRST_TRY, False
+        subject, end, seconds = streams.run(ref), time.monotonic() + patience, _FIRST_TRY
         while True:
             try:
                 return await self._js.publish(subject, message, headers, seconds)
-            except Outrun:
-                if not again:
-                    raise
+            except Outrun:  # perhaps by this very transition, whose answer was lost
                 return await self._own(ref, message, head)
             except Refused:
                 raise
             except Unavailable:
                 if time.monotonic() >= end:
                     raise
-                again, seconds = True, min(2 * seconds, _PATIENCE)
+                seconds = min(2 * seconds, _PATIENCE)
                 await asyncio.sleep(0.05)
 
     async def _own(self, ref: FunctionRef, message: bytes, head: Head) -> int:
-        """The sequence of the last transition when it is the one that was sent before. Raises Outrun when not."""
+        """The sequence of the last transition when it is this one. Raises Outrun when not."""
         found = await self._js.last(streams.RUNS, streams.run(ref))
         if found is None or found.data != message or from_headers(found.headers) != head:
             raise Outrun(f"run {ref} was written by another")
