@@ -7,6 +7,7 @@ ADR-31) is none that it knows.
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from services.contracts.headers import check_size
 
 TIMEOUT = 5.0
 """Seconds for one answer."""
+PATIENCE = 10.0
+_FIRST_TRY = 1.0
+"""Seconds for the first attempt: a restarted nats-server has forgotten what it had not stored."""
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 """JetStream's error codes for a compare-and-set that somebody else won (by subject; by a subject's filter)."""
 _TOO_LARGE = 10054
@@ -151,6 +155,22 @@ class JetStream:
                 raise Outrun(ack.error.description)
             raise Refused(ack.error.err_code, ack.error.description)
         return ack.seq
+
+    async def insist(
+        self, subject: str, body: bytes, headers: dict[str, str] | None = None, patience: float = PATIENCE
+    ) -> int:
+        """As ``publish``, for what may be sent again: asks again for ``patience`` seconds when there is no answer."""
+        end, seconds = time.monotonic() + patience, _FIRST_TRY
+        while True:
+            try:
+                return await self.publish(subject, body, headers, seconds)
+            except Refused:
+                raise
+            except Unavailable:
+                if time.monotonic() >= end:
+                    raise
+                seconds = min(2 * seconds, PATIENCE)
+                await asyncio.sleep(0.05)
 
     async def api(self, verb: str, body: Any = None, timeout: float = TIMEOUT) -> dict[str, Any]:
         """Asks ``$JS.API.<verb>``. Raises Refused; Unavailable."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Iterable
 
 import msgspec
@@ -11,7 +10,7 @@ from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.blobs import BlobStore, missing, referred
 from services.workflow.store.heads import Head, from_headers
-from services.workflow.store.jetstream import JetStream, Message, Outrun, Refused, Unavailable
+from services.workflow.store.jetstream import PATIENCE, JetStream, Message, Outrun, Unavailable
 from services.workflow.store.scan import scan
 from services.workflow.worker.protocol import History
 
@@ -20,9 +19,6 @@ EMPTY = b'{"records":[]}'
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _AT = "Faas-At"
 _BLOB = "Faas-Blob"
-_FIRST_TRY = 1.0
-"""Seconds for the first attempt of an append; a restarted nats-server has forgotten what it had not stored."""
-_PATIENCE = 10.0
 _READERS = 64
 """Histories that are read at once."""
 _LARGE_SNAPSHOT = 64 * 1024
@@ -54,7 +50,7 @@ class RunStore:
         self._blobs = BlobStore(js)
 
     async def append(
-        self, ref: FunctionRef, message: bytes, head: Head, expected: int, patience: float = _PATIENCE
+        self, ref: FunctionRef, message: bytes, head: Head, expected: int, patience: float = PATIENCE
     ) -> int:
         """Appends a transition after the one with sequence ``expected`` (0: to a new run); its sequence.
 
@@ -64,19 +60,10 @@ class RunStore:
         """
         headers = head.to_headers()
         headers[_EXPECTED] = str(expected)
-        subject, end, seconds = streams.run(ref), time.monotonic() + patience, _FIRST_TRY
-        while True:
-            try:
-                return await self._js.publish(subject, message, headers, seconds)
-            except Outrun:  # perhaps by this very transition, whose answer was lost
-                return await self._own(ref, message, head)
-            except Refused:
-                raise
-            except Unavailable:
-                if time.monotonic() >= end:
-                    raise
-                seconds = min(2 * seconds, _PATIENCE)
-                await asyncio.sleep(0.05)
+        try:
+            return await self._js.insist(streams.run(ref), message, headers, patience)
+        except Outrun:  # perhaps by this very transition, whose answer was lost
+            return await self._own(ref, message, head)
 
     async def _own(self, ref: FunctionRef, message: bytes, head: Head) -> int:
         """The sequence of the last transition when it is this one. Raises Outrun when not."""

@@ -1,0 +1,142 @@
+"""Timers as scheduled messages of nats-server: they fire whoever is there, and whoever is there takes them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from services.contracts.events import timestamp
+from services.contracts.names import FunctionRef
+from services.contracts.subjects import WORKFLOW_QUEUE
+from services.workflow.store import streams
+from services.workflow.store.jetstream import JetStream, Unavailable
+
+log = logging.getLogger("timers")
+
+Deliver = Callable[[FunctionRef, str], Awaitable[bool]]
+"""Told of a timer that is due; whether it has been taken. One that has not is offered again."""
+
+LEAD = 0.5
+"""Seconds that a message is scheduled ahead of its time: nats-server is up to 0.27 s late when it has many (measured),
+and who takes it waits for the rest."""
+FAR = 300.0
+"""Seconds: a timer further away is removed when it is not wanted; a nearer one fires and is ignored."""
+_CONSUMER = "fired"
+_TAKE_SECONDS = 5
+"""A fired timer that was not taken in this time, since its taker died, is offered to another."""
+_AGAIN = b'-NAK {"delay": 500000000}'
+
+
+class Due(msgspec.Struct):
+    """What a timer's message says."""
+
+    timer: str
+    at: float
+
+
+_decode = msgspec.json.Decoder(Due).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class TimerStore:
+    """Timers of runs by name. Times are epoch seconds."""
+
+    def __init__(self, js: JetStream) -> None:
+        self._js = js
+
+    async def schedule(self, ref: FunctionRef, timer: str, at: float) -> None:
+        """Sets a timer, in place of one of that name. Raises Unavailable."""
+        name = _token(timer)
+        headers = {
+            "Nats-Schedule": f"@at {timestamp(max(at - LEAD, 0.0))}",
+            "Nats-Schedule-Target": streams.fired(ref, name),
+        }
+        await self._js.insist(streams.timer(ref, name), _encode(Due(timer, at)), headers)
+
+    async def drop(self, ref: FunctionRef, timer: str, at: float) -> None:
+        """Says that a timer is not wanted. Raises Unavailable."""
+        if at - time.time() > FAR:
+            await self._purge(streams.timer(ref, _token(timer)))
+
+    async def drop_all(self, ref: FunctionRef) -> None:
+        """Removes all timers of a run that has ended. Raises Unavailable."""
+        await self._purge(streams.timer(ref, "*"))
+
+    async def _purge(self, subject: str) -> None:
+        await self._js.api(f"STREAM.PURGE.{streams.TIMERS}", {"filter": subject})
+
+    async def consume(self, deliver: Deliver) -> None:
+        """Gives every timer that is due to ``deliver``, here or in another instance, until cancelled.
+
+        At least once; at its time or, when nobody was there, as soon as somebody is. Raises Refused.
+        """
+        await self._make_consumer()
+        async with asyncio.TaskGroup() as tasks:
+            taker = _Taker(self._js, deliver, tasks)
+            subscription = await self._js.bus.subscribe(streams.DUE, queue=WORKFLOW_QUEUE, cb=taker.take)
+            self._js.bus.deliver_at_once(subscription, taker.take)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await subscription.unsubscribe()
+
+    async def _make_consumer(self) -> None:
+        config = {
+            "durable_name": _CONSUMER,
+            "filter_subject": streams.fired(FunctionRef("*", "*"), "*"),
+            "deliver_subject": streams.DUE,
+            "deliver_group": WORKFLOW_QUEUE,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": _TAKE_SECONDS * 10**9,
+            "max_ack_pending": 20_000,
+        }
+        body = {"stream_name": streams.TIMERS, "config": config}
+        while True:
+            try:
+                await self._js.api(f"CONSUMER.CREATE.{streams.TIMERS}.{_CONSUMER}", body)
+                return
+            except Unavailable as error:
+                log.warning("timers can't be taken yet: %s", error)
+                await asyncio.sleep(0.2)
+
+
+class _Taker:
+    """Takes fired timers: holds each until its time."""
+
+    def __init__(self, js: JetStream, deliver: Deliver, tasks: asyncio.TaskGroup) -> None:
+        self._js = js
+        self._deliver = deliver
+        self._tasks = tasks
+        self._loop = asyncio.get_running_loop()
+
+    async def take(self, message: Msg) -> None:
+        """A timer that is due, or is within LEAD."""
+        due = _decode(message.data)
+        wait = due.at - time.time() + 0.001  # uvloop's clock has milliseconds: none fires before its time
+        # one whose waker sleeps past its acknowledgement would be given to another: no longer than LEAD, ever
+        self._loop.call_later(min(max(wait, 0.0), LEAD), self._start, message, due)
+
+    def _start(self, message: Msg, due: Due) -> None:
+        self._tasks.create_task(self._fire(message, due))
+
+    async def _fire(self, message: Msg, due: Due) -> None:
+        _, namespace, run, _ = message.subject.rsplit(".", 3)
+        ref = FunctionRef(namespace, run)
+        try:
+            taken = await self._deliver(ref, due.timer)
+        except Exception:  # one timer that can't be delivered must not end the others; it is offered again
+            log.exception("timer %s of %s was not delivered", due.timer, ref)
+            taken = False
+        with suppress(NatsError):  # without a connection it stays unanswered, and is offered again
+            await self._js.bus.publish(message.reply, b"+ACK" if taken else _AGAIN)
+
+
+def _token(timer: str) -> str:
+    """A timer's name as one token of a subject; names have no ``_`` of their own."""
+    return timer.replace(".", "_")
