@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from services.contracts.archives import MAX_ARCHIVE, is_digest
 from services.contracts.errors import Code, FaasError
 from services.gateway.archive_store import ArchiveStore, Stored
-from services.gateway.functions_api import Namespace, json_response
 from services.gateway.request import body_chunks, check_length, checked_label, fields_of
+from services.gateway.resources_api import Namespace, json_response
 
 Digest = Annotated[str, Path(description="SHA-256 of the archive's bytes, 64 lower-case hexadecimal digits.")]
 _BODY = {

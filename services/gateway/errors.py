@@ -14,14 +14,16 @@ from services.gateway.respond import error_fields
 log = logging.getLogger("api")
 
 
+_MISSING = {"function": Code.FUNCTION_NOT_FOUND, "workflow": Code.WORKFLOW_NOT_FOUND}
+
+
 def of_api_server(error: ApiError, what: str) -> FaasError:
     """What an answer of the API server means to the caller; ``what`` names the object it was about."""
     match error.status:
         case 0:
             return FaasError(Code.API_UNAVAILABLE, "the API server cannot be reached; try again", retry_after=1)
         case 404:
-            missing = Code.FUNCTION_NOT_FOUND if what.startswith("function ") else Code.NOT_FOUND
-            return FaasError(missing, f"{what} does not exist")
+            return FaasError(_MISSING.get(what.partition(" ")[0], Code.NOT_FOUND), f"{what} does not exist")
         case 409 if error.reason == "AlreadyExists":
             return FaasError(Code.CONFLICT, f"{what} exists already")
         case 409:

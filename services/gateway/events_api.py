@@ -15,9 +15,9 @@ from nats.errors import Error as NatsError
 from services.common.replies import Replies
 from services.contracts.errors import Code, FaasError
 from services.contracts.subjects import event
-from services.gateway.functions_api import Namespace
 from services.gateway.live import Feed, Live, Streams
 from services.gateway.request import checked_label
+from services.gateway.resources_api import Namespace
 
 log = logging.getLogger("events")
 

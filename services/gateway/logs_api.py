@@ -13,9 +13,9 @@ from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
 from services.contracts.resources import LABEL_FUNCTION
 from services.gateway.errors import of_api_server
-from services.gateway.functions_api import Name, Namespace, read_function
 from services.gateway.live import Feed, Live, Streams
 from services.gateway.request import checked_ref
+from services.gateway.resources_api import Name, Namespace, read_function
 
 _TEXT = "text/plain; charset=utf-8"
 

@@ -11,9 +11,9 @@ from services.contracts.subjects import event
 from services.gateway.cloudevents import event_of
 from services.gateway.control import LIST, Control, Known
 from services.gateway.events_api import Filter, Snapshot, events_of_run, watch
-from services.gateway.functions_api import Namespace, json_response
 from services.gateway.live import Streams
 from services.gateway.request import check_length, checked_label, fields_of, read_body
+from services.gateway.resources_api import Namespace, json_response
 from services.gateway.runs_api import MAX_INPUT, MAX_LIST, Responses, RunId, run_ref
 
 _STREAM: Responses = {200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}}

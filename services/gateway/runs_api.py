@@ -13,8 +13,8 @@ from services.contracts.names import FunctionRef
 from services.contracts.resources import MAX_TIMEOUT
 from services.contracts.runs import ListRuns, ReadHistory, RunFilter, StartRun
 from services.gateway.control import LIST, Control, Known
-from services.gateway.functions_api import Namespace, json_response
 from services.gateway.request import check_length, checked_label, fields_of, preferred_wait, read_body, text_of
+from services.gateway.resources_api import Namespace, json_response
 
 MAX_INPUT = headers.MAX_PAYLOAD - 4096
 """Bytes of a run's input: one message, less what goes around it."""

@@ -18,9 +18,9 @@ from services.gateway import (
     archives_api,
     errors,
     events_api,
-    functions_api,
     logs_api,
     platform_api,
+    resources_api,
     run_events_api,
     runs_api,
 )
@@ -30,6 +30,7 @@ from services.gateway.config import Settings
 from services.gateway.connection import Connections
 from services.gateway.control import Control
 from services.gateway.invoke import Invoker
+from services.gateway.kinds import FUNCTION, WORKFLOW
 from services.gateway.live import Streams
 from services.gateway.metrics import CallMetrics, exposition
 from services.gateway.trust import Hosts, InvalidTokens, Trust, read_tokens
@@ -110,8 +111,9 @@ def _application(parts: _Parts, kube: KubeClient) -> Gateway:
         description="Functions and workflows on Kubernetes over NATS: deploy, call, run and watch them.",
     )
     app.exception_handlers.update(errors.HANDLERS)
-    app.include_router(functions_api.everywhere(kube))
-    app.include_router(functions_api.router(kube, parts.settings.create_namespaces))
+    for kind in (FUNCTION, WORKFLOW):
+        app.include_router(resources_api.everywhere(kube, kind))
+        app.include_router(resources_api.router(kube, kind, parts.settings.create_namespaces))
     app.include_router(logs_api.router(kube, parts.streams))
     app.include_router(events_api.router(parts.replies, parts.streams))
     control = Control(parts.replies)

@@ -61,7 +61,7 @@ def started(directory: Path, order: Sequence[str], late: str) -> Iterator[tuple[
             child.wait(10)
 
 
-NAMES = ["nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler"]
+NAMES = ["nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler", "workflow"]
 
 
 def shuffled(seed: int) -> list[str]:
