@@ -165,6 +165,7 @@ def _event_consumed(state: State, record: r.EventConsumed) -> None:
         frame.until_matched = [*frame.until_matched, record.until_matched]
     frame.correlations = frame.correlations | record.correlations
     frame.complete = record.complete
+    frame.last_event = max(frame.last_event, record.sequence)
     if record.complete:
         frame.waits = ""
     if frame.phase == "waiting":
@@ -179,6 +180,8 @@ def _round_ended(state: State, record: r.RoundEnded) -> None:
     frame.phase = "answered"
     if record.context is not UNSET:
         state.context = record.context
+    if record.complete:  # what came meanwhile is not wanted any more
+        frame.complete, frame.waits, frame.items = True, "", frame.items[: record.round + 1]
     _wake(state, record.frame)
 
 

@@ -66,7 +66,7 @@ def _correlation(state: State, record: r.Record, workflow: str) -> list[Publish]
     """The workflow begins to consume events, or has what it listened for."""
     if isinstance(record, r.TaskWaits) and record.waits == "events" and not state.frames[record.frame].waits:
         return [Publish(kind="workflow.correlation-started", data={"name": workflow, "startedAt": iso(record.at)})]
-    if isinstance(record, r.EventConsumed) and record.complete:
+    if isinstance(record, r.EventConsumed) and record.complete and state.frames[record.frame].waits == "events":
         data: dict[str, Any] = {"name": workflow, "completedAt": iso(record.at)}
         keys = state.frames[record.frame].correlations | record.correlations
         return [Publish(kind="workflow.correlation-completed", data=data | ({"correlationKeys": keys} if keys else {}))]

@@ -6,8 +6,9 @@ from msgspec import UNSET
 
 from services.contracts.workflow.events import EventStrategy
 from services.contracts.workflow.expressions import Expression
+from services.contracts.workflow.task import Foreach
 from services.contracts.workflow.tasks import ListenTask
-from services.workflow.engine import flow
+from services.workflow.engine import flow, subscribing
 from services.workflow.engine import records as r
 from services.workflow.engine.matching import correlated, filters_of
 from services.workflow.engine.session import Session
@@ -22,13 +23,12 @@ def start(session: Session, frame: Frame, task: ListenTask) -> None:
     session.record(r.TaskWaits(at=session.now, frame=frame.id, waits="events"))
 
 
-def consume(session: Session, frame: Frame, task: ListenTask, event: dict[str, Any]) -> None:
-    """Takes an event if the strategy wants it. Raises Raised."""
+def consume(session: Session, frame: Frame, task: ListenTask, event: dict[str, Any], sequence: int) -> None:
+    """Takes an event if the strategy wants it; ``sequence``: its place among all events. Raises Raised."""
     strategy = task.listen.to
     found = _match(session, frame, strategy, event, frame.matched)
     if found is not None:
-        index, correlations = found
-        _record(session, frame, task, event, index, correlations)
+        _record(session, frame, task, event, sequence, found)
         return
     if isinstance(strategy.until, EventStrategy):
         until = _match(session, frame, strategy.until, event, frame.until_matched)
@@ -40,14 +40,21 @@ def consume(session: Session, frame: Frame, task: ListenTask, event: dict[str, A
                     frame=frame.id,
                     until_matched=until[0],
                     correlations=until[1],
+                    sequence=sequence,
                     complete=len(frame.until_matched) + 1 >= total,
                 )
             )
 
 
 def _record(
-    session: Session, frame: Frame, task: ListenTask, event: dict[str, Any], index: int, correlations: dict[str, Any]
+    session: Session,
+    frame: Frame,
+    task: ListenTask,
+    event: dict[str, Any],
+    sequence: int,
+    found: tuple[int, dict[str, Any]],
 ) -> None:
+    index, correlations = found
     strategy = task.listen.to
     item = event.get("data") if task.listen.read in ("data", "raw") else event
     if strategy.all is not None:
@@ -64,6 +71,7 @@ def _record(
             matched=index if strategy.all is not None else None,
             correlations=correlations,
             complete=complete,
+            sequence=sequence,
         )
     )
 
@@ -85,38 +93,44 @@ def _match(
     return None
 
 
-def go_on(session: Session, frame: Frame, task: ListenTask) -> None:
-    """After an event, or after the round of one: the next round, the end, or more waiting."""
+def go_on(session: Session, frame: Frame, foreach: Foreach | None) -> None:
+    """After an event or message, or after the round of one: the next round, the end, or more waiting."""
     index = frame.index + 1
-    if task.foreach is not None and index < len(frame.items):
+    if foreach is not None and index < len(frame.items):
         item = frame.items[index]
-        variables = {task.foreach.item: item, task.foreach.at: index}
-        if task.foreach.do:
-            flow.create(session, frame, task.foreach.do[0].pointer, variables=variables, round=index, raw=item)
+        variables = {foreach.item: item, foreach.at: index}
+        if foreach.do:
+            flow.create(session, frame, foreach.do[0].pointer, variables=variables, round=index, raw=item)
         else:
-            _end_round(session, frame, task, index, item, variables)
+            _end_round(session, frame, foreach, index, item, variables)
     elif frame.complete:
         outputs = [frame.outputs[key] for key in sorted(frame.outputs)]
-        flow.finish(session, frame, frame.items if task.foreach is None else outputs)
+        flow.finish(session, frame, frame.items if foreach is None else outputs)
     else:
-        session.record(r.TaskWaits(at=session.now, frame=frame.id, waits="events"))
+        waits: Any = frame.waits  # goes on with what it waited for
+        session.record(r.TaskWaits(at=session.now, frame=frame.id, waits=waits, until=frame.wait_until))
 
 
-def round_ended(session: Session, frame: Frame, task: ListenTask) -> None:
-    """The list of ``foreach`` came to its end for an event."""
-    _end_round(session, frame, task, frame.index, frame.data, frame.variables)
+def round_ended(session: Session, frame: Frame, foreach: Foreach) -> None:
+    """The list of ``foreach`` came to its end for an event or message."""
+    _end_round(session, frame, foreach, frame.index, frame.data, frame.variables)
 
 
 def _end_round(
-    session: Session, frame: Frame, task: ListenTask, index: int, raw: Any, variables: dict[str, Any]
+    session: Session, frame: Frame, foreach: Foreach, index: int, raw: Any, variables: dict[str, Any]
 ) -> None:
-    assert task.foreach is not None
     scope, shaped = session.scope(frame), raw
-    output = task.foreach.output
+    output = foreach.output
     if output is not None:
         shaped = raw if output.as_ is None else scope.fill(output.as_, raw, more=variables)
         scope.check(output.schema, shaped, "output")
     context = UNSET
-    if task.foreach.export is not None:
-        context = flow.export(task.foreach.export, scope, shaped, more=variables)
-    session.record(r.RoundEnded(at=session.now, frame=frame.id, item=shaped, context=context, round=index))
+    if foreach.export is not None:
+        context = flow.export(foreach.export, scope, shaped, more=variables)
+    subscription, complete = subscribing.subscription_of(session.task(frame)), False
+    if subscription is not None and not frame.complete:
+        more = variables if context is UNSET else variables | {"context": context}
+        complete = subscribing.enough(session, frame, subscription, frame.items[: index + 1], more)
+    session.record(
+        r.RoundEnded(at=session.now, frame=frame.id, item=shaped, context=context, round=index, complete=complete)
+    )

@@ -17,7 +17,7 @@ Outstanding = dict[tuple[str, str], float | None]
 
 
 def outstanding(state: State | None) -> Outstanding:
-    """All that an open run waits for. Timers are named ``<frame>.<wait|timeout>`` or
+    """All that an open run waits for. Timers are named ``<frame>.<wait|timeout|enough>`` or
     ``<frame>.<retry|attempt>.<attempt>``."""
     found: Outstanding = {}
     if state is None or not state.open:
@@ -28,6 +28,8 @@ def outstanding(state: State | None) -> Outstanding:
             found["timer", name] = frame.wait_until
         elif frame.waits:
             found[frame.waits, str(frame.id)] = None
+        if frame.waits == "messages" and frame.wait_until is not None:
+            found["timer", f"{frame.id}.enough"] = frame.wait_until
         if frame.timeout_at is not None:
             found["timer", f"{frame.id}.timeout"] = frame.timeout_at
         if frame.attempt_until is not None:
@@ -62,7 +64,9 @@ def _start(session: Session, frame: Frame, repeated: bool) -> c.Command:
     if frame.waits == "emit":
         return c.Emit(task=frame.id, event=frame.data, repeated=repeated)
     if isinstance(task, ListenTask):
-        return c.Subscribe(task=frame.id, types=types_of(task.listen.to))
+        return c.Subscribe(
+            task=frame.id, types=types_of(task.listen.to), since=frame.started_at, after=frame.last_event
+        )
     arguments = session.arguments[frame.id]
     if isinstance(task, RunTask):
         process = task.run.workflow
@@ -82,7 +86,7 @@ def _start(session: Session, frame: Frame, repeated: bool) -> c.Command:
 def prepare(session: Session, before: Outstanding) -> bool:
     """Makes the arguments of each call that is to be started; whether one could not be, which faulted its task."""
     for kind, name in outstanding(session.state).keys() - before.keys():
-        frame = session.state.frames[int(name)] if kind in ("call", "child", "spawn") else None
+        frame = session.state.frames[int(name)] if kind in ("call", "child", "spawn", "messages") else None
         if frame is not None and frame.id not in session.arguments:
             try:
                 session.arguments[frame.id] = arguments_of(session, frame)

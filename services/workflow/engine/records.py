@@ -84,7 +84,7 @@ class TaskWaits(Record, frozen=True, kw_only=True):
     """A task waits for something outside; ``event`` is what an emit publishes."""
 
     frame: int
-    waits: Literal["timer", "call", "emit", "child", "spawn", "events"]
+    waits: Literal["timer", "call", "emit", "child", "spawn", "events", "messages"]
     until: float | None = None
     event: dict[str, Any] | None = None
 
@@ -104,7 +104,8 @@ class ItemsFound(Record, frozen=True, kw_only=True):
 
 
 class EventConsumed(Record, frozen=True, kw_only=True):
-    """A listening task took an event. ``item``: as read, unless only ``until`` took it."""
+    """A listening task took an event, or a subscription a message. ``item``: as read, unless only ``until`` took it, or
+    a subscription's time is over. ``sequence``: an event's place among all."""
 
     frame: int
     item: Any = UNSET
@@ -112,15 +113,18 @@ class EventConsumed(Record, frozen=True, kw_only=True):
     until_matched: int | None = None
     correlations: dict[str, Any] = field(default_factory=dict)
     complete: bool = False
+    sequence: int = 0
 
 
 class RoundEnded(Record, frozen=True, kw_only=True):
-    """``foreach`` is done with an event; ``item`` is what it made of it."""
+    """``foreach`` is done with an event or message; ``item`` is what it made of it. ``complete``: enough was
+    consumed."""
 
     frame: int
     round: int
     item: Any
     context: Any = UNSET
+    complete: bool = False
 
 
 class TaskEnded(Record, frozen=True, kw_only=True):

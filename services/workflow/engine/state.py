@@ -7,8 +7,8 @@ import msgspec
 from msgspec import UNSET, field
 
 Status = Literal["running", "suspended", "completed", "faulted", "cancelled"]
-Waits = Literal["", "timer", "retry", "call", "emit", "child", "spawn", "events"]
-"""``child``: for another run's end; ``spawn``: for its start."""
+Waits = Literal["", "timer", "retry", "call", "emit", "child", "spawn", "events", "messages"]
+"""``child``: for another run's end; ``spawn``: for its start; ``messages``: of a subscription by AsyncAPI."""
 Phase = Literal["new", "running", "next", "answered", "waiting", "ended"]
 """new: about to start; running: started, or a task inside runs; next: a task inside ended; answered: what it waited
 for came; waiting; ended: only its output is to be shaped."""
@@ -42,7 +42,7 @@ class Frame(msgspec.Struct, kw_only=True):
     waits: Waits = ""
     wait_until: float | None = None
     items: list[Any] = field(default_factory=list)
-    """``for``: what is iterated over; ``listen``: what was consumed."""
+    """``for``: what is iterated over; ``listen`` and subscriptions: what was consumed."""
     outputs: dict[int, Any] = field(default_factory=dict)
     """``fork``: the outputs of the branches that have ended; ``listen``: of the rounds of ``foreach``."""
     index: int = -1
@@ -50,7 +50,9 @@ class Frame(msgspec.Struct, kw_only=True):
     branch: int | None = None
     """Which branch of its parent this is."""
     complete: bool = False
-    """``listen``: enough was consumed."""
+    """``listen`` and subscriptions: enough was consumed."""
+    last_event: int = 0
+    """``listen``: the place among all events of the last one that was consumed."""
     matched: list[int] = field(default_factory=list)
     """``listen``: filters of ``all``, or of ``until``, that had their event."""
     until_matched: list[int] = field(default_factory=list)

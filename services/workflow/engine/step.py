@@ -6,7 +6,7 @@ import msgspec
 
 from services.contracts.workflow.tasks import ListenTask
 from services.workflow.engine import commands as c
-from services.workflow.engine import flow, listening, tasks
+from services.workflow.engine import flow, listening, subscribing, tasks
 from services.workflow.engine import records as r
 from services.workflow.engine import stimuli as s
 from services.workflow.engine.environment import Environment
@@ -99,6 +99,8 @@ def _take_open(session: Session, stimulus: s.Stimulus) -> None:
         _timer_fired(session, stimulus.timer)
     elif isinstance(stimulus, s.EventArrived):
         _event_arrived(session, stimulus)
+    elif isinstance(stimulus, s.MessageArrived):
+        _message_arrived(session, stimulus)
     elif isinstance(stimulus, s.Cancel):
         session.record(r.RunCancelled(at=now))
     elif isinstance(stimulus, s.Pause) and status == "running":
@@ -109,10 +111,12 @@ def _take_open(session: Session, stimulus: s.Stimulus) -> None:
 
 def _call_ended(session: Session, ended: s.CallEnded) -> None:
     frame = session.state.frames.get(ended.task)
-    if frame is None or frame.waits not in ("call", "emit", "child", "spawn"):
+    if frame is None or frame.waits not in ("call", "emit", "child", "spawn", "messages"):
         return
     if ended.error is not None:
         fault(session, frame, Raised(ended.error))
+        return
+    if frame.waits == "messages":
         return
     output: Any = msgspec.UNSET if frame.waits == "emit" else ended.output
     session.record(r.TaskAnswered(at=session.now, frame=frame.id, output=output))
@@ -128,6 +132,8 @@ def _timer_fired(session: Session, timer: str) -> None:
     frame = session.state.frames[int(number)]
     if kind == "wait":
         session.record(r.TaskAnswered(at=session.now, frame=frame.id))
+    elif kind == "enough":
+        subscribing.time_over(session, frame)
     elif kind == "retry":
         _retry(session, frame)
     else:
@@ -150,7 +156,20 @@ def _event_arrived(session: Session, arrived: s.EventArrived) -> None:
     task = None if frame is None else session.task(frame)
     if frame is None or frame.waits != "events" or not isinstance(task, ListenTask):
         return
+    if 0 < arrived.sequence <= frame.last_event:  # delivered again, since nobody knew that it was consumed
+        return
     try:
-        listening.consume(session, frame, task, arrived.event)
+        listening.consume(session, frame, task, arrived.event, arrived.sequence)
+    except Raised as raised:
+        fault(session, frame, raised)
+
+
+def _message_arrived(session: Session, arrived: s.MessageArrived) -> None:
+    frame = session.state.frames.get(arrived.task)
+    subscription = None if frame is None else subscribing.subscription_of(session.task(frame))
+    if frame is None or frame.waits != "messages" or subscription is None:
+        return
+    try:
+        subscribing.consume(session, frame, subscription, arrived.message)
     except Raised as raised:
         fault(session, frame, raised)

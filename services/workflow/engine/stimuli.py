@@ -33,10 +33,20 @@ class TimerFired(Stimulus, frozen=True, kw_only=True):
 
 
 class EventArrived(Stimulus, frozen=True, kw_only=True):
-    """A CloudEvent for a subscribed task; one that does not match does nothing."""
+    """A CloudEvent for a subscribed task; one that does not match does nothing. ``sequence``: its place among all
+    events, above 0; one at or before the last that the task consumed was delivered again, and does nothing either."""
 
     task: int
     event: dict[str, Any]
+    sequence: int = 0
+
+
+class MessageArrived(Stimulus, frozen=True, kw_only=True):
+    """A message for a subscription by AsyncAPI: ``payload``, ``headers`` and perhaps ``correlationId``. Its calls end
+    by themselves only with an error (CallEnded)."""
+
+    task: int
+    message: dict[str, Any]
 
 
 class Cancel(Stimulus, frozen=True, kw_only=True):
@@ -64,5 +74,6 @@ class Continue(Stimulus, frozen=True, kw_only=True):
 
 
 AnyStimulus = (
-    Start | CallEnded | TimerFired | EventArrived | Cancel | Pause | Resume | Retry | Recovered | Continue
+    Start | CallEnded | TimerFired | EventArrived | MessageArrived | Cancel | Pause | Resume | Retry | Recovered
+    | Continue
 )  # fmt: skip

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from services.contracts.workflow import tasks as t
-from services.contracts.workflow.calls import Call, CallFunction
+from services.contracts.workflow.calls import Call, CallAsyncApi, CallFunction
 from services.contracts.workflow.task import Task
-from services.workflow.engine import flow, listening
+from services.contracts.workflow.walk import foreach_of
+from services.workflow.engine import flow, listening, subscribing
 from services.workflow.engine import records as r
 from services.workflow.engine.arguments import arguments_of
 from services.workflow.engine.chance import new_id
@@ -149,6 +150,14 @@ def _call_function(session: Session, frame: Frame, task: CallFunction) -> None:
     _call(session, frame, task)
 
 
+@_starts(CallAsyncApi)
+def _call_asyncapi(session: Session, frame: Frame, task: CallAsyncApi) -> None:
+    if task.with_.subscription is not None:
+        subscribing.start(session, frame, task.with_.subscription)
+    else:
+        _call(session, frame, task)
+
+
 @_starts(Call)
 def _call(session: Session, frame: Frame, task: Call) -> None:
     session.arguments[frame.id] = arguments_of(session, frame)
@@ -162,12 +171,17 @@ def answered(session: Session, frame: Frame) -> None:
         flow.begin(session, frame, task.catch.do) if frame.catching and task.catch.do else _begin_again(
             session, frame, task
         )
-    elif isinstance(task, t.ListenTask):
-        listening.go_on(session, frame, task)
+    elif task is not None and _consumes(task):
+        listening.go_on(session, frame, foreach_of(task)[0])
     elif isinstance(task, t.RunTask) and (not task.run.await_ or task.run.return_ == "none"):
         flow.finish(session, frame, frame.input if not task.run.await_ else None)
     else:
         flow.finish(session, frame, frame.data)
+
+
+def _consumes(task: Task) -> bool:
+    """Whether it takes events or messages, one after the other."""
+    return isinstance(task, t.ListenTask) or subscribing.subscription_of(task) is not None
 
 
 def _begin_again(session: Session, frame: Frame, task: t.TryTask) -> None:
@@ -184,8 +198,8 @@ def follow(session: Session, frame: Frame) -> None:
         flow.create(session, frame, frame.next)
     elif isinstance(task, t.ForTask):
         next_round(session, frame, task)
-    elif isinstance(task, t.ListenTask):
-        listening.round_ended(session, frame, task)
+    elif task is not None and (foreach := foreach_of(task)[0]) is not None:
+        listening.round_ended(session, frame, foreach)
     elif isinstance(task, t.TryTask) and frame.catching:
         flow.finish(session, frame, frame.data, task.catch.then)
     else:

@@ -32,7 +32,7 @@ def waiting(state: State) -> list[Waiting]:
             found.append(Waiting(pointer=frame.pointer, kind=kind))
         elif frame.waits in ("timer", "retry") and name.split(".")[1] in ("wait", "retry"):
             found.append(Waiting(pointer=frame.pointer, kind=frame.waits, until=frame.wait_until))
-        else:
+        elif not name.endswith(".enough"):
             until = frame.timeout_at if name.endswith(".timeout") else frame.attempt_until
             found.append(Waiting(pointer=frame.pointer, kind="timeout", until=until))
     return found
