@@ -50,11 +50,14 @@ class StartTimer(Command, frozen=True, kw_only=True):
 
 
 class Subscribe(Command, frozen=True, kw_only=True):
-    """EventArrived with each event from now on that may match. ``types``: the constant ``type``s listened for, a
-    superset filter; empty: any event."""
+    """EventArrived with each event that may match, stored after the one with sequence ``after``, or when that is 0
+    from the time ``since`` (epoch seconds) on. ``types``: the constant ``type``s listened for, a superset filter;
+    empty: any event."""
 
     task: int
     types: tuple[str, ...]
+    since: float
+    after: int
 
 
 class CancelTimer(Command, frozen=True, kw_only=True):
