@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from cli import target
 from cli.app import application, run
 from cli.client import Answer, Gateway
-from cli.options import Dir, seconds
+from cli.options import Dir, bare_wait, check_json, seconds
 from cli.output import clean, note, say, usage
 from services.contracts import headers
 from services.contracts.errors import Code, Exit
@@ -29,14 +29,7 @@ class _Arguments(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the arguments after giving a bare ``--wait`` an empty value."""
-        end = args.index("--") if "--" in args else len(args)
-        head = ["--wait=" if argument == "--wait" else argument for argument in args[:end]]
-        negative = next(
-            (i for i, argument in enumerate(head) if i and argument[:1] == "-" and argument[1:2].isdigit()), end
-        )
-        return super().parse_args(
-            ctx, [*head[:negative], *(["--"] if negative < end else []), *head[negative:], *args[end:]]
-        )
+        return super().parse_args(ctx, bare_wait(args))
 
 
 class Call(NamedTuple):
@@ -124,23 +117,8 @@ def _prepared(
             limit += start or MAX_TIMEOUT
     body = sys.stdin.buffer.read() if parameters == "-" else os.fsencode(parameters)
     if content_type is None:
-        _check_json(body)
+        check_json(body, "send something else than JSON with --content-type")
     return Call(ref, body, sent, limit + GRACE)
-
-
-def _check_json(body: bytes) -> None:
-    """Refuses what is no JSON, saying where."""
-    import msgspec
-
-    try:
-        msgspec.json.decode(body)
-    except RecursionError:
-        raise usage("the parameters are not valid JSON: they are nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        from cli.jsonerrors import locate
-
-        hint = "send something else than JSON with --content-type" if body else "for no parameters write null or {}"
-        raise usage(f"the parameters are not valid JSON: {locate(body, str(error))}", hint) from None
 
 
 def _print(ref: FunctionRef, answer: Answer, raw: bool, waited: bool) -> int:

@@ -13,15 +13,15 @@ Dir = Annotated[
 Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace.")]
 
 
-def function_ref(text: str, namespace: str) -> FunctionRef:
-    """The function named by ``NAMESPACE/NAME``, or by ``NAME`` in ``namespace``. Raises Failure (usage)."""
+def function_ref(text: str, namespace: str, what: str = "function") -> FunctionRef:
+    """The function (or ``what``) named ``NAMESPACE/NAME``, or ``NAME`` in ``namespace``. Raises Failure (usage)."""
     before, slash, name = text.partition("/")
     try:
         if slash:
             return FunctionRef(check_label(before, "namespace"), check_label(name, "name"))
         return FunctionRef(check_label(namespace, "namespace"), check_label(text, "name"))
     except InvalidName as error:
-        raise usage(str(error), "a function is named NAMESPACE/NAME, or NAME with -n NAMESPACE") from None
+        raise usage(str(error), f"a {what} is named NAMESPACE/NAME, or NAME with -n NAMESPACE") from None
 
 
 def checked_namespace(text: str) -> str:
@@ -45,3 +45,46 @@ def seconds(option: str, text: str) -> float:
 def bad_duration(option: str, text: str) -> Failure:
     """The failure for text that is no duration."""
     return usage(f"{option}: {text[:40]!a} is not a duration: write for example 500ms, 30s, 1m30s or 2h")
+
+
+def bare_wait(args: list[str], takes_next: bool = False) -> list[str]:
+    """Arguments in which ``--wait`` may stand without a value, and negative numbers are parameters.
+
+    With ``takes_next``, a duration behind ``--wait`` is its value.
+    """
+    end = args.index("--") if "--" in args else len(args)
+    head: list[str] = []
+    for argument in args[:end]:
+        if takes_next and head[-1:] == ["--wait="] and argument[:1].isdigit() and argument[-1:] in "0123456789smh":
+            head[-1] += argument
+        else:
+            head.append("--wait=" if argument == "--wait" else argument)
+    negative = next((i for i, text in enumerate(head) if i and text[:1] == "-" and text[1:2].isdigit()), len(head))
+    marks = ["--"] if negative < len(head) else []
+    return [*head[:negative], *marks, *head[negative:], *args[end:]]
+
+
+def parameters_of(text: str, other: str = "") -> bytes:
+    """JSON from an argument, ``-`` meaning standard input. Raises Failure (usage) saying where it is wrong; ``other``
+    is a hint at what else may be sent."""
+    import os
+    import sys
+
+    body = sys.stdin.buffer.read() if text == "-" else os.fsencode(text)
+    check_json(body, other)
+    return body
+
+
+def check_json(body: bytes, other: str = "") -> None:
+    """Refuses what is no JSON, saying where. Raises Failure (usage)."""
+    import msgspec
+
+    try:
+        msgspec.json.decode(body)
+    except RecursionError:
+        raise usage("the parameters are not valid JSON: they are nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        from cli.jsonerrors import locate
+
+        hint = other if body and other else "" if body else "for no parameters write null or {}"
+        raise usage(f"the parameters are not valid JSON: {locate(body, str(error))}", hint) from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ ANSWER_SECONDS = 10.0
 """How long a workflow service may take; the longest is to read a long history."""
 WAIT_SECONDS = 5.0
 """A wait is asked for in pieces of this length, so that a service that dies meanwhile is noticed."""
+_PAUSE = 0.1
+"""Seconds between two pieces: a service that is about to stop answers before its time."""
 LIST = "runs"
 """Stands where others have a name: a list is of a namespace."""
 _REPEATABLE = frozenset({"start", "get", "wait", "list", "trace", "definition", "history"})
@@ -62,8 +65,9 @@ class Control:
         headers.check_size(fields, event)
         return await self._until_answered("send", subjects.send(namespace), fields, event, ANSWER_SECONDS)
 
-    async def wait(self, ref: FunctionRef, seconds: float) -> Msg:
-        """A run's view once it has ended, or as it is after ``seconds``. Raises FaasError."""
+    async def wait(self, ref: FunctionRef, seconds: float, gone: Callable[[], Awaitable[bool]]) -> Msg:
+        """A run's view once it has ended, or as it is after ``seconds`` or when its reader is ``gone``. Raises
+        FaasError."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while True:
@@ -74,10 +78,10 @@ class Control:
                 # a service that restarts is not the run's end
                 if error.code is not Code.NO_WORKFLOW_SERVICE or loop.time() + 1 >= end:
                     raise
-                await asyncio.sleep(0.25)
-                continue
-            if loop.time() >= end or msgspec.json.decode(answer.data, type=Known).ended:
-                return answer
+            else:
+                if loop.time() >= end or msgspec.json.decode(answer.data, type=Known).ended or await gone():
+                    return answer
+            await asyncio.sleep(_PAUSE)
 
     async def _until_answered(
         self, verb: str, subject: str, fields: dict[str, str], body: bytes, seconds: float

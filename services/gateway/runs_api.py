@@ -84,7 +84,7 @@ def _add_start(routes: APIRouter, control: Control) -> None:
         asked = StartRun(input=await _input(request), id=run.name)
         view = await control.ask("start", workflow, asked)
         if seconds and not _known(view).ended:
-            view = await control.wait(run, seconds)
+            view = await control.wait(run, seconds, request.is_disconnected)
         return _view(view, 200 if _known(view).ended else 202, seconds, path_of(run))
 
 
@@ -103,7 +103,7 @@ def _add_reading(routes: APIRouter, control: Control) -> None:
     @routes.get("/runs/{run}", summary="Read a run", responses=_ANSWER, openapi_extra={"parameters": [_PREFER]})
     async def get_run(namespace: Namespace, run: RunId, request: Request) -> Response:
         ref, seconds = run_ref(namespace, run), _preferred_seconds(request)
-        view = await (control.wait(ref, seconds) if seconds else control.ask("get", ref))
+        view = await (control.wait(ref, seconds, request.is_disconnected) if seconds else control.ask("get", ref))
         return _view(view, 200, seconds)
 
     @routes.get("/runs/{run}/trace", summary="A run as a tree of tasks, with inputs, outputs, attempts and times")
