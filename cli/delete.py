@@ -1,6 +1,7 @@
 """``faas delete``: removes functions."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -28,17 +29,27 @@ def delete(
 ) -> int:
     """Delete functions, with their Pods."""
     refs = [function_ref(text, namespace) for text in functions]
-    worst = Exit.OK
     with Gateway(target.find(directory)) as gateway:
-        for ref in refs:
-            try:
-                gateway.ask("DELETE", item(ref))
-            except Refused as refused:
-                worst = max(worst, report(refused))
-                continue
-            if wait:
-                _until_gone(gateway, ref)
-            say(f"deleted {ref}")
+        return delete_each(gateway, refs, item, _until_gone if wait else None)
+
+
+def delete_each(
+    gateway: Gateway,
+    refs: list[FunctionRef],
+    path: Callable[[FunctionRef], str],
+    afterwards: Callable[[Gateway, FunctionRef], None] | None = None,
+) -> int:
+    """Deletes what is at ``path`` of each; one that can't be deleted is reported. Returns the worst exit code."""
+    worst = Exit.OK
+    for ref in refs:
+        try:
+            gateway.ask("DELETE", path(ref))
+        except Refused as refused:
+            worst = max(worst, report(refused))
+            continue
+        if afterwards is not None:
+            afterwards(gateway, ref)
+        say(f"deleted {ref}")
     return worst
 
 

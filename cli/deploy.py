@@ -18,7 +18,8 @@ from cli.packing import archive, platforms, source
 from cli.packing.platforms import Platform
 from cli.packing.source import Packed
 from cli.plan import Planned, Wishes, plan
-from cli.rollout import until_ready
+from cli.rollout import Say, until_ready
+from cli.workflow import rollout as workflows
 from services.contracts import archives
 from services.contracts.errors import Code
 from services.contracts.names import FunctionRef
@@ -76,7 +77,7 @@ def deploy(
     ] = "text",
     directory: Dir = None,
 ) -> None:
-    """Deploy a .py file, a folder with main.py, or manifests, and wait until they can be called."""
+    """Deploy a .py file, a folder with main.py, manifests, or a workflow, and wait until they can be called."""
     for option, text in (("--timeout", timeout), ("--window", window), ("--scale-to-zero-after", to_zero)):
         if text is not None:
             seconds(option, text)
@@ -104,6 +105,8 @@ def _deploy(gateway: Gateway, step: Planned, manner: Manner) -> dict[str, Any]:
     """Packs, sends and waits. Returns the function as the platform has it."""
     began = time.monotonic()
     tell = say if manner.output == "text" else note
+    if step.workflow:
+        return _deploy_workflow(gateway, step, manner, tell)
     _pack(step, manner, gateway)
     answer = _put(gateway, step)
     function: dict[str, Any] = msgspec.json.decode(answer.body)
@@ -117,12 +120,31 @@ def _deploy(gateway: Gateway, step: Planned, manner: Manner) -> dict[str, Any]:
     return function
 
 
+def _deploy_workflow(gateway: Gateway, step: Planned, manner: Manner, tell: Say) -> dict[str, Any]:
+    """Sends and waits. Returns the workflow as the platform has it."""
+    answer = _put(gateway, step)
+    workflow: dict[str, Any] = msgspec.json.decode(answer.body)
+    tell(f"deployed workflow {step.ref}" + (" (created)" if answer.status == 201 else ""))
+    if manner.wait is None:
+        return workflow
+    generation = workflow["metadata"].get("generation", 0)
+    workflow = workflows.until_accepted(gateway, step.ref, generation, manner.wait, tell)
+    run = workflow["status"].get("run")
+    if run and "input" in workflow["spec"]:
+        tell(f"its run: faas workflow get {step.ref.namespace}/{run}")
+    tell("run it:")
+    tell(f"  faas workflow run {step.ref} '{{}}' --wait")
+    tell(f"  curl -X POST {gateway.target.address}{workflows.item(step.ref)}/runs -d '{{}}'")
+    return workflow
+
+
 def _put(gateway: Gateway, step: Planned) -> Answer:
     headers = {"Content-Type": "application/json"}
+    path = workflows.item(step.ref) if step.workflow else item(step.ref)
     try:
-        return gateway.ask("PUT", item(step.ref), msgspec.json.encode(step.manifest), headers)
+        return gateway.ask("PUT", path, msgspec.json.encode(step.manifest), headers)
     except Refused as refused:
-        if refused.code == Code.NOT_FOUND:  # a function that is not there is created: its namespace is missing
+        if refused.code == Code.NOT_FOUND:  # what is not there is created: its namespace is missing
             refused.hint = f"kubectl create namespace {step.ref.namespace}"
         raise
 

@@ -1,11 +1,12 @@
-"""Function manifests: read from files, completed by options, checked."""
+"""Manifests: read from files, completed by options, checked."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli.output import usage
+from cli.workflow import files
 from services.contracts.names import InvalidName, check_label
 from services.contracts.resources import API_VERSION
 
@@ -17,38 +18,61 @@ _SERVERS = frozenset(
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def read(file: Path) -> list[Manifest]:
-    """The documents of a YAML or JSON file. Raises Failure with line and column when it cannot be read."""
-    import yaml
+class Read(NamedTuple):
+    """A document of a file, and the text that it stands in, for whoever looks for lines."""
 
+    manifest: Manifest
+    piece: files.Piece
+
+    @property
+    def workflow(self) -> bool:
+        """Whether it is a Workflow; else it is a Function."""
+        return self.manifest.get("kind") == "Workflow"
+
+
+def read(file: Path) -> list[Read]:
+    """The documents of a YAML or JSON file. Raises Failure with line and column when it cannot be read."""
     try:
         text = file.read_text(encoding="utf-8")
-        documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except OSError as error:
         raise usage(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise usage(f"{file} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise usage(f"{file}: {_where(error)}") from None
-    found = [document for document in documents if document is not None]
-    for document in found:
+    found = []
+    for piece in files.pieces(text) if files.may_be_workflow(text) else [files.Piece(text, 1)]:
+        workflow = files.may_be_workflow(piece.text)
+        documents = [files.read(file, piece)] if workflow else _read_functions(file, piece)
+        found += [Read(document, piece) for document in documents if document is not None]
+    for document, _ in found:
         if not isinstance(document, dict):
             raise usage(f"{file}: a manifest is a mapping with apiVersion, kind, metadata and spec")
-        if "kind" in document and document["kind"] != "Function":
+        if document.get("kind", "Function") not in ("Function", "Workflow"):
             raise usage(
                 f"{file}: kind {str(document['kind'])[:40]!a} cannot be deployed",
-                f"use kind: Function of {API_VERSION}",
+                f"use kind: Function or kind: Workflow of {API_VERSION}",
             )
     return found
+
+
+def _read_functions(file: Path, piece: files.Piece) -> list[Any]:
+    import yaml
+
+    text = "\n" * (piece.line - 1) + piece.text
+    try:
+        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except yaml.YAMLError as error:
+        raise usage(f"{file}: {_where(error)}") from None
 
 
 def settings_of(folder: Path) -> Manifest:
     """What ``function.yaml`` of a folder says; an empty manifest without one. Raises Failure."""
     file = folder / "function.yaml"
     documents = read(file) if file.is_file() else []
+    if any(document.workflow for document in documents):
+        raise usage(f"{file} is a Workflow; the settings of a folder are a Function", f"faas deploy {file} takes it")
     if len(documents) > 1:
         raise usage(f"{file} has {len(documents)} documents; the settings of a folder are one Function")
-    settings = documents[0] if documents else {}
+    settings = documents[0].manifest if documents else {}
     spec = section(settings, "spec", str(file))
     if "source" in spec or "image" in spec:
         raise usage(

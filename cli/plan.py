@@ -9,6 +9,7 @@ from cli.manifest import Manifest
 from cli.output import usage
 from cli.packing import source
 from cli.packing.source import Source
+from cli.workflow import files
 from services.contracts.names import FunctionRef
 
 
@@ -28,13 +29,18 @@ class Planned(NamedTuple):
     source: Source | None
 
     @property
+    def workflow(self) -> bool:
+        """Whether it is a Workflow; else it is a Function."""
+        return bool(self.manifest["kind"] == "Workflow")
+
+    @property
     def ref(self) -> FunctionRef:
-        """The function's name; it was checked."""
+        """The function's or workflow's name; it was checked."""
         return FunctionRef(self.manifest["metadata"]["namespace"], self.manifest["metadata"]["name"])
 
 
 def plan(path: Path | None, wishes: Wishes) -> list[Planned]:
-    """The functions that ``path`` and the options describe. Raises Failure (usage) when one is wrong."""
+    """The functions and workflows that ``path`` and the options describe. Raises Failure (usage) when one is wrong."""
     image = wishes.settings.get("image")
     if path is None:
         if image is None or wishes.name is None:
@@ -69,20 +75,35 @@ def _of_manifests(file: Path, wishes: Wishes) -> list[Planned]:
     if not documents:
         raise usage(f"{file} is empty")
     if wishes.name is not None and len(documents) > 1:
-        raise usage(f"--name: {file} has {len(documents)} functions")
-    planned = []
-    for document in documents:
-        spec = manifest.section(document, "spec", str(file))
-        if not ("source" in spec or "image" in spec or wishes.settings.get("image")):
-            hint = f"to deploy the folder with these settings: faas deploy {file.parent}"
-            raise usage(
-                f"{file}: spec: one of source and image is needed", hint if file.name == "function.yaml" else ""
-            )
-        planned.append(Planned(_checked(document, wishes, str(file)), None))
-    twice = {plan.ref for plan in planned if sum(other.ref == plan.ref for other in planned) > 1}
+        raise usage(f"--name: {file} has {len(documents)} documents")
+    planned = [
+        _of_workflow(each, wishes, file) if each.workflow else _of_function(each, wishes, file) for each in documents
+    ]
+    names = [(each.workflow, each.ref) for each in planned]
+    twice = {ref for workflow, ref in names if names.count((workflow, ref)) > 1}
     if twice:
         raise usage(f"{file} has {min(twice)} more than once")
     return planned
+
+
+def _of_function(read: manifest.Read, wishes: Wishes, file: Path) -> Planned:
+    spec = manifest.section(read.manifest, "spec", str(file))
+    if not ("source" in spec or "image" in spec or wishes.settings.get("image")):
+        hint = f"to deploy the folder with these settings: faas deploy {file.parent}"
+        raise usage(f"{file}: spec: one of source and image is needed", hint if file.name == "function.yaml" else "")
+    return Planned(_checked(read.manifest, wishes, str(file)), None)
+
+
+def _of_workflow(read: manifest.Read, wishes: Wishes, file: Path) -> Planned:
+    given = [path for path, value in wishes.settings.items() if value is not None] + list(wishes.variables)
+    if given:
+        raise usage(f"{file}: {', '.join(given)}: these are settings of functions, and this is a workflow")
+    spec = manifest.section(read.manifest, "spec", str(file))
+    if isinstance(spec.get("definition"), dict):
+        files.check_definition(read.manifest, file, read.piece)  # before its name is taken from it
+    complete = manifest.complete(read.manifest, wishes.name, wishes.namespace, str(file))
+    files.check(complete, file, read.piece)
+    return Planned(complete, None)
 
 
 def _checked(document: Manifest, wishes: Wishes, origin: str, code: bool = False) -> Manifest:

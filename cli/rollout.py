@@ -42,7 +42,7 @@ def until_ready(gateway: Gateway, ref: FunctionRef, generation: int, seconds: fl
         function: dict[str, Any] = gateway.get(item(ref))
         state = verdict(function, generation)
         if (function.get("status") or {}).get("observedGeneration", 0) >= generation:
-            _say_changes(function, shown, say)
+            say_changes(function, shown, say)
         if state == "ready":
             return function
         if state == "failed":
@@ -74,7 +74,8 @@ def _of_newest_pod(lines: list[str]) -> list[str]:
     return [line for line in lines if line.startswith(f"{pod} ")] if pod.startswith("[") else lines
 
 
-def _say_changes(function: dict[str, Any], shown: dict[str, str], say: Say) -> None:
+def say_changes(function: dict[str, Any], shown: dict[str, str], say: Say) -> None:
+    """Says each condition that differs from what ``shown`` has, and notes it there."""
     for condition in conditions(function):
         text = f"{condition['status']} {condition.get('reason', '')}".rstrip()
         if condition.get("message"):

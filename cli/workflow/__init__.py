@@ -1,0 +1,1 @@
+"""``faas workflow``: runs of workflows, one module a verb."""
