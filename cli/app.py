@@ -23,6 +23,7 @@ VERBS = {
     "delete": "cli.delete:delete",
     "logs": "cli.logs:logs",
     "events": "cli.events:events",
+    "workflow": "cli.workflow.app:app",
 }
 """Each verb's function, or its typer application, as ``module:name``. A new verb is a module and a line here."""
 
@@ -32,28 +33,32 @@ Command = TyperCommand | TyperGroup
 class Verbs(Mapping[str, Command]):
     """The verbs by name; each module is imported at its first use, so that a verb pays for its own imports alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        self._targets = targets
         self._loaded: dict[str, Command] = {}
 
     def __getitem__(self, verb: str) -> Command:
         if verb not in self._loaded:
-            self._loaded[verb] = _load(VERBS[verb])
+            self._loaded[verb] = _load(self._targets[verb])
         return self._loaded[verb]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(VERBS)
+        return iter(self._targets)
 
     def __len__(self) -> int:
-        return len(VERBS)
+        return len(self._targets)
 
 
-class Group(TyperGroup):
-    """The top of the command line."""
+def group_of(targets: Mapping[str, str]) -> type[TyperGroup]:
+    """A group of verbs by name, each as in VERBS."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        # the group only reads its commands; a Mapping would do in its signature too
-        self.commands = cast(MutableMapping[str, Any], Verbs())
+    class Group(TyperGroup):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            # the group only reads its commands; a Mapping would do in its signature too
+            self.commands = cast(MutableMapping[str, Any], Verbs(targets))
+
+    return Group
 
 
 def application(**settings: Any) -> typer.Typer:
@@ -61,7 +66,7 @@ def application(**settings: Any) -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings)
 
 
-faas = application(cls=Group)
+faas = application(cls=group_of(VERBS))
 
 
 @faas.callback(invoke_without_command=True)

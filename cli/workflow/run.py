@@ -1,0 +1,143 @@
+"""``faas workflow run``: starts a run, and waits for its end when asked to."""
+
+import secrets
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from cli import target
+from cli.app import application
+from cli.client import Gateway
+from cli.options import Dir, Namespace, bare_wait, parameters_of, seconds
+from cli.output import document, note, say
+from cli.workflow.runs import Output, exit_code, item, problem, run_ref, workflow_item, workflow_ref
+from services.contracts.errors import Exit
+from services.contracts.names import FunctionRef
+from services.contracts.runs import ENDED
+
+
+class _Arguments(TyperCommand):
+    """Lets ``--wait`` stand with or without a value, and negative numbers be inputs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the arguments after giving a bare ``--wait`` an empty value."""
+        return super().parse_args(ctx, bare_wait(args, takes_next=True))
+
+
+app = application()
+
+
+@app.command(cls=_Arguments)
+def run(
+    workflow: Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="The workflow.", show_default=False)],
+    parameters: Annotated[
+        str | None, typer.Argument(metavar="[JSON]", help="The run's input ('-': from standard input; default: {}).")
+    ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(metavar="[SECONDS]", help="Show what happens until the run's end, at most so long."),
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="The run's id; the same one again is the same run, not another."),
+    ] = None,
+    namespace: Namespace = "default",
+    output: Output = "text",
+    directory: Dir = None,
+) -> int:
+    """Start a run of a workflow.
+
+    Exit codes: 0 completed (without --wait: started), 1 faulted or cancelled, 2 usage, 3 no such workflow, 4 not
+    available now, 5 still running.
+    """
+    ref = workflow_ref(workflow, namespace)
+    run = run_ref(f"{ref.namespace}/{secrets.token_hex(8) if id is None else id}", namespace)
+    body = None if parameters is None else parameters_of(parameters)
+    limit = seconds("--wait", wait) if wait else None
+    with Gateway(target.find(directory)) as gateway:
+        if wait is None:
+            view = _start(gateway, ref, run, body)
+            _print_started(ref, run, view, output)
+            return Exit.OK
+        view = _followed(gateway, ref, run, body, limit)
+    return _print_end(run, view, output)
+
+
+def _start(gateway: Gateway, ref: FunctionRef, run: FunctionRef, body: bytes | None) -> dict[str, Any]:
+    import msgspec
+
+    sent = {"Content-Type": "application/json"}
+    # may be sent twice: the id makes it the same run
+    answer = gateway.ask("POST", f"{workflow_item(ref)}/runs?id={run.name}", body or b"", sent)
+    return dict(msgspec.json.decode(answer.body))
+
+
+def _print_started(ref: FunctionRef, run: FunctionRef, view: dict[str, Any], output: str) -> None:
+    if output == "json":
+        document(view, output)
+        return
+    say(str(run))
+    note(f"a run of {ref}; follow it: faas workflow get {run}, faas workflow trace {run}")
+
+
+def _followed(
+    gateway: Gateway, ref: FunctionRef, run: FunctionRef, body: bytes | None, limit: float | None
+) -> dict[str, Any]:
+    """The run once it has ended or the time is over, with what happens on standard error meanwhile."""
+    from cli.workflow.progress import Follower, Printer
+
+    follower, printer = Follower(), Printer(sys.stderr.isatty())
+    query = f"workflow={ref.name}&run={run.name}"
+    events = Gateway(gateway.target)
+    with events:
+        lines = events.lines(f"/api/v1/namespaces/{ref.namespace}/events?{query}", follow=True, seconds=limit)
+        next(lines)  # from now on no event is missed, so the run may begin
+        view = _start(gateway, ref, run, body)
+        note(f"run {run}")
+        try:
+            for data in _events(lines):
+                step = follower.take(data) if data else None
+                if step is not None:
+                    printer.show(step, follower.running)
+                if follower.ended or not data:
+                    view = gateway.get(item(run))
+                    if view["run"]["status"] in ENDED:
+                        break
+        except KeyboardInterrupt:
+            printer.clear()
+            note(f"the run goes on; follow it: faas workflow get {run}")
+            raise
+        finally:
+            printer.clear()
+    return view if view["run"]["status"] in ENDED else dict(gateway.get(item(run)))
+
+
+def _events(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The data of events as they come; empty for a beat, when it is time to look whether one was lost."""
+    for line in lines:
+        if line.startswith(b"data: "):
+            yield line[6:]
+        elif line.startswith(b":"):
+            yield b""
+
+
+def _print_end(run: FunctionRef, view: dict[str, Any], output: str) -> int:
+    status = view["run"]["status"]
+    if output == "json":
+        document(view, output)
+    elif status == "completed":
+        document(view.get("output"), "json")
+    if status not in ENDED:
+        note(f"run {run} is still {status}; follow it: faas workflow get {run}")
+    elif status == "cancelled":
+        note(f"error: run {run} was cancelled")
+    elif status == "faulted":
+        first, *more = problem(view.get("error") or {})
+        note(f"error: run {run} faulted: {first}")
+        for line in more:
+            note(f"  {line}")
+        note(f"hint: faas workflow trace {run} shows what happened, faas workflow retry {run} tries again from there")
+    return exit_code(status)
