@@ -1,5 +1,6 @@
 """What the engine is given: how expressions are evaluated, how schemas are checked, secrets, who runs it."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,16 @@ Evaluate = Callable[[Expression, Any, Mapping[str, Any], float], Any]
 """Expression, data, arguments and time to a value; raises ExpressionError."""
 Validate = Callable[[Schema, Any], str | None]
 """What is wrong with a value; None when nothing is."""
+Match = Callable[[str, str, str], bool]
+"""A regular expression, a text, and the pointer of the task that asks."""
+
+
+def takes(pattern: str, text: str, pointer: str) -> bool:
+    """Whether a regular expression takes the whole text; not when it is none."""
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except (re.error, RecursionError, OverflowError):
+        return False
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -22,6 +33,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     evaluate: Evaluate = expressions.evaluate
     validate: Validate = violation
+    match: Match = takes
     secrets: Mapping[str, Any] = msgspec.field(default_factory=dict)
     runtime: Mapping[str, Any] = msgspec.field(
         default_factory=lambda: {"name": "faas", "version": "0.1.0", "metadata": {}}

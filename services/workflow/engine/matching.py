@@ -21,12 +21,7 @@ def _attribute_matches(template: Template, found: Any, scope: Scope, data: Any) 
     expected = scope.fill(template, data)
     if expected == found:
         return True
-    if isinstance(expected, str) and isinstance(found, str):
-        try:
-            return re.fullmatch(expected, found) is not None
-        except re.error:
-            return False
-    return False
+    return isinstance(expected, str) and isinstance(found, str) and scope.matches(expected, found)
 
 
 def correlated(

@@ -1,5 +1,6 @@
 """JSON Schema over a run's data."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +38,8 @@ def violation(schema: Schema, value: Any) -> str | None:
         error = best_match(_validator(msgspec.json.encode(schema.document)).iter_errors(value))
     except Unresolvable as missing:
         raise standard("configuration", f"a schema refers to {missing.ref}, which is not in it") from None
+    except (re.error, RecursionError, ArithmeticError) as wrong:
+        raise standard("configuration", f"a schema can't be applied: {str(wrong)[:300]}") from None
     if error is None:
         return None
     return f"{''.join(f'/{part}' for part in error.absolute_path)}: {error.message[:300]}"

@@ -89,6 +89,10 @@ class Scope:
         except Raised as raised:
             raise self._withheld(raised, f"{self._frame.pointer}/{what}") from None
 
+    def matches(self, pattern: str, text: str) -> bool:
+        """Whether a regular expression takes the whole text."""
+        return self._environment.match(pattern, text, self._frame.pointer)
+
     def _withheld(self, raised: Raised, pointer: str) -> Raised:
         """The error without what jq or the schema quotes, where that may be a secret: an error is recorded."""
         error = raised.error

@@ -73,8 +73,8 @@ class Step(msgspec.Struct, array_like=True, tag=True):
 
 
 class Look(msgspec.Struct, array_like=True, tag=True):
-    """Asks ``pool.look`` how a run is, open or ended; nothing is changed. Fields as in Step; answered by Looked,
-    Missing or Failed."""
+    """Asks ``pool.look`` how a run is, open or ended; nothing is changed. Fields as in Step, but that a given
+    history is not remembered; answered by Looked, Missing or Failed."""
 
     run: str
     definition: str

@@ -1,0 +1,133 @@
+"""One worker process as the service holds it: its socket, its notes, and why it ended."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from services.workflow.worker.framing import Splitter, framed
+from services.workflow.worker.notes import Notes, shared
+from services.workflow.worker.protocol import Forbidden
+from services.workflow.worker.serving import OUT_OF_MEMORY, Limits
+
+_ENDING = 2.0
+"""Seconds in which a worker whose socket is closed ends by itself; it may be in the middle of a request."""
+_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+
+
+class Process(asyncio.Protocol):
+    """Starts with ``start``, ends with ``end``. ``received`` is called with each message; ``closed`` is set when
+    there will be none any more."""
+
+    def __init__(self, limits: Limits, received: Callable[[bytes], None]) -> None:
+        self._limits, self._received = limits, received
+        self._splitter = Splitter()
+        self._transport: asyncio.Transport | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._notes: Notes | None = None
+        self.closed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Spawns it: a fork of this process, with its loop and its connections, would not be safe. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        notes = shared()
+        try:
+            self._notes = Notes(notes)
+            ours.setblocking(False)
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "services.workflow.worker",
+                str(theirs.fileno()),
+                str(notes),
+                msgspec.json.encode(self._limits).decode(),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), notes),
+                env={key: value for key, value in os.environ.items() if key in _PASSED or key.startswith("PYTHON")},
+            )
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(notes)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the socket is ready."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's class
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes came."""
+        for message in self._splitter.feed(data):
+            self._received(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the worker closed its end, by ending."""
+        self.closed.set()
+
+    def send(self, message: bytes) -> None:
+        """Writes a message. Lost when the worker has ended, which ``closed`` tells."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(framed(message))
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 before it was started."""
+        return 0 if self._process is None else self._process.pid
+
+    async def end(self, at_once: bool = False) -> int:
+        """Closes the socket and waits for the end of the process, or kills it; its
+        exit code, negative for a signal."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._process is None:
+            return 0
+        if at_once:
+            self.kill()
+        try:
+            async with asyncio.timeout(_ENDING):
+                return await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            return await self._process.wait()  # the kernel ends it: no deadline is needed
+        finally:
+            if self._process.returncode is None:  # cancelled
+                self.kill()
+
+    def blame(self, code: int, killed: bool) -> Forbidden | None:
+        """After the end: the expression that ended it; None when it was none, or when that is not sure. ``killed``:
+        by the service, for having been silent."""
+        assert self._notes is not None
+        number, pointer = self._notes.read()
+        if not number:
+            return None
+        if killed or code == -signal.SIGPROF:
+            return Forbidden(number, pointer, f"took longer than {self._limits.time:g} s")
+        if code in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGSEGV):
+            return Forbidden(number, pointer, "took more memory than an expression may have")
+        return None
+
+    def suspected(self) -> Forbidden | None:
+        """After the end: the expression that was evaluated then, which may be innocent."""
+        assert self._notes is not None
+        number, pointer = self._notes.read()
+        return Forbidden(number, pointer, "ended the process that evaluated it") if number else None
+
+    def release(self) -> None:
+        """Gives the notes' memory back."""
+        if self._notes is not None:
+            self._notes.close()
+            self._notes = None
