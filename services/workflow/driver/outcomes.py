@@ -99,5 +99,5 @@ def outcome_unknown(what: str) -> dict[str, Any]:
     return standard(
         "runtime",
         f"outcome unknown: {what} had begun when the service that drove the run stopped, and its answer was lost; "
-        "it is not repeated because the function is not idempotent",
+        "it is not repeated, since it is not known to be idempotent",
     ).error

@@ -35,18 +35,25 @@ def rendezvous(run: str, instances: Collection[str]) -> str:
 
 
 class Members:
-    """The instances that are alive. ``silence``: seconds without a sign of life after which one is dead."""
+    """The instances that are alive. ``silence``: seconds without a sign of life after which one is dead.
+
+    Time is what passes between this instance's own signs of life as they come back over the bus: while nothing comes
+    back, nobody else can be heard either, and nobody dies.
+    """
 
     def __init__(self, me: Owner, silence: float, now: float) -> None:
         self.me = me
         self.silence = silence
         self._since = now
+        self._echo = now
         self._heard: dict[str, tuple[str, float]] = {}
         self._leaving = False
 
     def hear(self, sign: Alive, now: float) -> bool:
         """A sign of life; whether somebody's runs are free because of it (who left, or has started again)."""
         if sign.instance == self.me.instance:
+            if sign.boot == self.me.boot:
+                self._echo = now
             return False
         known = self._heard.get(sign.instance)
         if sign.leaving:
@@ -54,25 +61,25 @@ class Members:
         self._heard[sign.instance] = (sign.boot, now)
         return known is not None and known[0] != sign.boot
 
-    def bury(self, now: float) -> list[str]:
+    def bury(self) -> list[str]:
         """Forgets the instances that have been silent for too long, and names them."""
-        dead = [instance for instance, (_, heard) in self._heard.items() if now - heard > self.silence]
+        dead = [instance for instance, (_, heard) in self._heard.items() if self._echo - heard > self.silence]
         for instance in dead:
             del self._heard[instance]
         return dead
 
-    def forgive(self, seconds: float) -> None:
-        """Nobody was heard for so long because this side could not hear."""
-        self._since += seconds
-        self._heard = {name: (boot, heard + seconds) for name, (boot, heard) in self._heard.items()}
+    def refresh(self, now: float) -> None:
+        """The connection was lost: what was not heard meanwhile says nothing."""
+        self._since = self._echo = now
+        self._heard = {name: (boot, now) for name, (boot, _) in self._heard.items()}
 
     def leave(self) -> None:
         """This instance takes no more runs."""
         self._leaving = True
 
-    def settled(self, now: float) -> bool:
+    def settled(self) -> bool:
         """Whether this side has listened long enough to know who is alive."""
-        return now - self._since > self.silence
+        return self._echo - self._since > self.silence
 
     def living(self) -> list[str]:
         """The instances that may drive runs."""
@@ -92,11 +99,11 @@ class Members:
             return owner.instance
         return rendezvous(run, living) if living else ""
 
-    def mine(self, run: str, owner: Owner, now: float) -> bool:
+    def mine(self, run: str, owner: Owner) -> bool:
         """Whether this instance is to take a run whose last owner was this: at once when that was its own earlier
         start, and otherwise once it knows who is alive."""
         if self.is_alive(owner) or self._leaving:
             return False
         if owner.instance == self.me.instance:
             return True
-        return self.settled(now) and self.heir(run, owner) == self.me.instance
+        return self.settled() and self.heir(run, owner) == self.me.instance

@@ -17,8 +17,8 @@ class Run:
     task, and its state is in the workers' cache or in the store."""
 
     __slots__ = (
-        "busy", "calls", "cautious", "children", "definition", "ended", "history", "last", "name", "parent",
-        "queue", "ref", "started", "status", "timers", "unsent", "version", "waiters", "workflow",
+        "busy", "calls", "cautious", "children", "definition", "ended", "history", "last", "listens",
+        "name", "parent", "queue", "ref", "started", "status", "timers", "unsent", "version", "waiters", "workflow",
     )  # fmt: skip
 
     def __init__(self, ref: FunctionRef, head: Head, last: int) -> None:
@@ -41,6 +41,8 @@ class Run:
         self.timers: dict[str, asyncio.TimerHandle | float] = {}
         """Timers in this process, or when those in the stream are due."""
         self.children: dict[int, FunctionRef] = {}
+        self.listens: frozenset[int] = frozenset()
+        """Tasks that wait for events."""
         self.waiters: list[asyncio.Future[Any]] = []
         """Told when the run has ended here, or is driven elsewhere."""
 

@@ -39,8 +39,8 @@ class Moved(Exception):
 class Obeys(Protocol):
     """Who carries out commands."""
 
-    def obey(self, run: Run, commands: list[WireCommand], recovered: bool) -> None:
-        """Begins to carry out what a transition asks for; returns at once."""
+    async def obey(self, run: Run, commands: list[WireCommand], recovered: bool) -> None:
+        """Begins to carry out what a transition asks for."""
 
     def ended(self, run: Run, stepped: Stepped) -> None:
         """The run has come to its end."""
@@ -56,6 +56,8 @@ class Runs:
         self.open: dict[FunctionRef, Run] = {}
         self.leaving = False
         """Commands are left to the next owner."""
+        self.empty = asyncio.Event()
+        """Set when it is leaving and has nothing left."""
         self.steps = 0
         self._transitions = transitions
         self._tasks = tasks
@@ -77,6 +79,14 @@ class Runs:
         run = Run(ref, head, last)
         await self._transitions.fence(run)
         return self.adopt(run)
+
+    async def reopen(self, ref: FunctionRef, head: Head, last: int, wanted: Wanted) -> Run:
+        """Goes on with a run that had ended (Retry). Raises Moved when another has, FaasError."""
+        run = Run(ref, head, last)
+        self._transitions.workers.forget(run.name)
+        self.open[ref] = run
+        await self.ask(run, wanted)
+        return run
 
     def adopt(self, run: Run, history: History | None = None) -> Run:
         """Goes on with a run that was fenced; ``history``, if it was read since."""
@@ -147,7 +157,7 @@ class Runs:
             await asyncio.sleep(_PAUSE)
             return
         self.steps += 1
-        self._stored(run, stepped, taken)
+        await self._stored(run, stepped, taken)
 
     def _unsent(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
         """The tasks whose calls the next owner may make without fear, when this one is leaving."""
@@ -158,7 +168,7 @@ class Runs:
             calls &= run.unsent
         return run.unsent | calls
 
-    def _stored(self, run: Run, stepped: Stepped, taken: list[Handed]) -> None:
+    async def _stored(self, run: Run, stepped: Stepped, taken: list[Handed]) -> None:
         """What follows from a transition that is in the history, in the order that others may rely on."""
         for _, told in taken:
             if told is not None and not told.done():
@@ -168,7 +178,7 @@ class Runs:
             commands = [each for each in commands if isinstance(each, PublishEvent)]
         elif stepped.more:
             run.queue.insert(0, (Continue(), None))
-        self._obeys.obey(run, commands, isinstance(taken[0][0], Recovered))
+        await self._obeys.obey(run, commands, isinstance(taken[0][0], Recovered))
         if not run.open:
             self.release(run)
             self._obeys.ended(run, stepped)
@@ -189,6 +199,7 @@ class Runs:
             del self.open[run.ref]
         self._obeys.released(run)
         run.release()
+        self._look_empty()
 
     def leave(self) -> None:
         """Commands nothing any more, and lets go of what is at rest; the others follow when their calls have ended."""
@@ -196,6 +207,11 @@ class Runs:
         for run in list(self.open.values()):
             if not run.busy and not run.calls:
                 self.release(run)
+        self._look_empty()
+
+    def _look_empty(self) -> None:
+        if self.leaving and not self.open:
+            self.empty.set()
 
     def _lost(self, run: Run, taken: list[Handed], error: Exception) -> None:
         new = run.last == 0

@@ -2,38 +2,58 @@
 
 import asyncio
 import logging
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
 
 from nats import errors
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from services.common import bus, http
 from services.common.kube import KubeClient
 from services.common.natsclient import FastClient
 from services.common.service import instance_name
+from services.contracts import subjects
+from services.contracts.names import FunctionRef
+from services.contracts.runs import StartRun
+from services.workflow.calls import Limits as CallLimits
+from services.workflow.calls import Outside, parse_networks
 from services.workflow.config import Settings
+from services.workflow.driver.ownership import Owner
+from services.workflow.driver.parts import Parts
+from services.workflow.engine.stimuli import TimerFired
+from services.workflow.store import streams
+from services.workflow.store.jetstream import Unavailable
+from services.workflow.worker.pool import Limits, Pool
 
 log = logging.getLogger("workflow")
 
 BUS_CHECK = 0.5
 """Seconds between looks whether the NATS client has given up for good, which only a new process repairs."""
 LEAVE_TIMEOUT = 3.0
-"""Seconds for the last flush."""
+"""Seconds for leaving the queue groups and for the last flush."""
+EXPIRE_SECONDS = 600.0
+"""How often runs are looked for whose retention is over."""
+_MIB = 1 << 20
 
 
 class BusClosed(Exception):
     """The NATS client closed itself (it does so on errors that it holds for final)."""
 
 
-class Server:
-    """One workflow service with its parts and background tasks."""
+class _Stopped(Exception):
+    """Ends whatever still waits for something."""
 
-    def __init__(
-        self, settings: Settings, name: str, connection: FastClient, kube: KubeClient, tasks: asyncio.TaskGroup
-    ) -> None:
-        self._settings = settings
-        self._bus = connection
-        self._tasks = tasks
-        self._draining = False
-        self._started = False
+
+class Server:
+    """One workflow service with its parts, subscriptions and background tasks."""
+
+    def __init__(self, settings: Settings, parts: Parts, connection: FastClient, tasks: asyncio.TaskGroup) -> None:
+        self._settings, self._parts, self._bus, self._tasks = settings, parts, connection, tasks
+        self._subscriptions: list[Subscription] = []
+        self._draining = self._started = False
 
     def missing(self) -> str | None:
         """What is missing for runs to be driven; None when nothing is."""
@@ -41,13 +61,46 @@ class Server:
             return "stopping"
         if not self._bus.is_connected:
             return "no connection to NATS"
-        return None if self._started else "JetStream's streams are not there yet"
+        if not self._started:
+            return "JetStream's streams are not there yet"
+        return self._parts.controller.missing()
 
     async def start(self) -> None:
-        """Begins to take requests and runs."""
-        self._loops = [self._tasks.create_task(loop) for loop in (self._watch_bus(),)]
+        """Makes the streams, then takes requests, timers and runs without an owner."""
+        parts, run = self._parts, self._tasks.create_task
+        self._loops = [run(parts.link.run()), run(self._watch_bus())]
+        await parts.js.open()
+        await parts.replies.attach(self._bus)
+        await streams.prepare(parts.js, self._settings.replicas)
+        self._loops += [
+            run(loop)
+            for loop in (
+                parts.progress.run(), parts.controller.run(self._start_run), parts.heartbeat.run(),
+                parts.recovery.run(), parts.timer_store.consume(self._timer), self._expire(),
+            )
+        ]  # fmt: skip
+        await self._listen(subjects.progress(self._parts.members.me.instance), parts.progress.on_progress)
+        await self._listen(subjects.ALIVE, parts.heartbeat.on_alive)
+        await self._listen(f"{subjects.instance(parts.members.me.instance)}.>", parts.control.on_passed)
+        for subject, handler in (
+            (subjects.CONTROL_ALL, parts.control.on_request),
+            (subjects.RUN_ALL, parts.control.on_run),
+        ):
+            self._subscriptions.append(await self._bus.subscribe(subject, queue=subjects.WORKFLOW_QUEUE, cb=handler))
         self._started = True
-        log.info("taking runs")
+        log.info("taking runs as %s", parts.members.me)
+
+    async def _listen(self, subject: str, handler: Callable[[Msg], Awaitable[None]]) -> None:
+        """To what is for this instance alone."""
+        subscription = await self._bus.subscribe(subject, cb=handler)
+        self._bus.deliver_at_once(subscription, handler)
+
+    async def _timer(self, ref: FunctionRef, timer: str) -> bool:
+        await self._parts.routing.deliver(ref, TimerFired(timer=timer))
+        return True
+
+    async def _start_run(self, workflow: FunctionRef, asked: StartRun) -> None:
+        await self._parts.starter.start(workflow, asked)
 
     async def _watch_bus(self) -> None:
         while True:
@@ -55,37 +108,87 @@ class Server:
             if self._bus.is_closed:
                 raise BusClosed("the NATS client has closed its connection for good; the service has to start again")
 
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE_SECONDS)
+            try:
+                await self._parts.store.expire(self._settings.run_retention, time.time())
+            except Unavailable as error:
+                log.warning("old runs could not be removed: %s", error)
+
     async def drain(self) -> None:
-        """Takes nothing new, and hands over what is there."""
+        """Takes nothing new, lets calls end, and hands the runs over."""
+        parts = self._parts
+        log.info("stopping: %d runs", len(parts.runs.open))
         self._draining = True
+        parts.members.leave()
+        for subscription in self._subscriptions:
+            await self._leave(subscription)
+        parts.runs.leave()
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await parts.runs.empty.wait()
+        except TimeoutError:
+            log.warning("calls of %d runs did not end in time", len(parts.runs.open))
         for loop in self._loops:
             loop.cancel()
+        await parts.heartbeat.farewell()
+
+    async def _leave(self, subscription: Subscription) -> None:
+        """Unsubscribes; what nats-server has sent before that is still taken."""
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                await bus.leave(self._bus, subscription)
+        except (errors.Error, TimeoutError) as error:
+            log.warning("could not leave a queue group in order: %s", error or type(error).__name__)
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Runs a workflow service until ``stop``. Part of services.common.service.run."""
-    name = instance_name(settings)
+    me = Owner(instance_name(settings), secrets.token_hex(6))
+    calls = CallLimits(allowed=parse_networks(settings.allowed_addresses))
     listener = http.listen(settings.http_host, settings.http_port)
     log.info("listening on %s:%d", *listener.getsockname()[:2])
-    server: Server | None = None
+    servers: list[Server] = []
     ended = asyncio.Event()
+
+    def missing() -> str | None:
+        return servers[0].missing() if servers else "no connection to NATS"
+
     async with asyncio.TaskGroup() as tasks:
-        health = http.health_app(lambda: server.missing() if server is not None else "no connection to NATS")
-        tasks.create_task(http.serve(health, listener, ended, drain=1.0))
-        connecting = tasks.create_task(bus.connect(settings, name))
+        tasks.create_task(http.serve(http.health_app(missing), listener, ended, drain=1.0))
+        connecting = tasks.create_task(bus.connect(settings, me.instance))
         stopping = tasks.create_task(stop.wait())
         await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if connecting.done():
             connection = connecting.result()
-            async with KubeClient(settings.kubeconfig) as kube, asyncio.TaskGroup() as work:
-                server = Server(settings, name, connection, kube, work)
-                await server.start()
-                await stop.wait()
-                await server.drain()
+            await _serve(settings, me, calls, connection, stop, servers)
             await _close(connection)
         else:
             connecting.cancel()
         ended.set()
+
+
+async def _serve(
+    settings: Settings, me: Owner, calls: CallLimits, connection: FastClient, stop: asyncio.Event, servers: list[Server]
+) -> None:
+    limits = Limits(time=settings.worker_seconds, memory=settings.worker_memory * _MIB)
+    try:
+        async with (
+            KubeClient(settings.kubeconfig) as kube,
+            Outside(calls) as outside,
+            Pool(settings.workers or len(os.sched_getaffinity(0)), limits) as pool,
+            asyncio.TaskGroup() as work,
+        ):
+            server = Server(settings, Parts(settings, me, connection, kube, pool, outside, work), connection, work)
+            servers.append(server)
+            starting = work.create_task(server.start())
+            await stop.wait()
+            starting.cancel()
+            await server.drain()
+            raise _Stopped
+    except* _Stopped:
+        log.info("stopped")
 
 
 async def _close(connection: FastClient) -> None:

@@ -4,6 +4,7 @@ its history yet."""
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from services.contracts.names import FunctionRef
@@ -99,7 +100,7 @@ class Transitions:
                 log.error("run %s: JetStream refused a transition, trying again: %s", ref, error)
                 await asyncio.sleep(_PAUSE)
 
-    async def until_done(self, action: "Action") -> None:
+    async def until_done(self, action: Callable[[], Awaitable[object]]) -> None:
         """Does what may be done twice until the store has taken it."""
         while True:
             await self.link.up.wait()
@@ -110,9 +111,11 @@ class Transitions:
                 log.warning("the store did not answer, trying again: %s", error)
                 await asyncio.sleep(_PAUSE / 4)
 
-    async def look(self, ref: FunctionRef, definition: str) -> Looked:
-        """How a run is, whoever drives it. Raises Broken; Unavailable."""
+    async def look(self, ref: FunctionRef, definition: str, driven: bool) -> Looked:
+        """How a run is. ``driven``: here, so that a worker may have its state. Raises Broken; Unavailable."""
         request = Look(f"{ref.namespace}/{ref.name}", definition)
+        if not driven:
+            request.history = await self._stored(ref)
         for _ in range(_TRIES):
             answer = await self.workers.look(request)
             if isinstance(answer, Looked):
@@ -122,14 +125,11 @@ class Transitions:
             if answer.document:
                 request.document = (await self.documents.get(definition)).data
             if answer.history:
-                stored = await self.store.read(ref)
-                if stored is None:
-                    raise Broken(f"run {ref} is gone")
-                request.history = stored.history
+                request.history = await self._stored(ref)
         raise Broken("the worker did not take the run's history")
 
-
-class Action(Protocol):
-    """Something to be done."""
-
-    async def __call__(self) -> object: ...
+    async def _stored(self, ref: FunctionRef) -> History:
+        stored = await self.store.read(ref)
+        if stored is None:
+            raise Broken(f"run {ref} is gone")
+        return stored.history

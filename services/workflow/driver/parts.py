@@ -1,0 +1,88 @@
+"""What a workflow service is made of, put together."""
+
+import asyncio
+import time
+
+from services.common.kube import KubeClient
+from services.common.natsclient import FastClient
+from services.common.progress import Watch
+from services.common.replies import Replies
+from services.contracts import subjects
+from services.contracts.names import FunctionRef
+from services.workflow.calls import Outside
+from services.workflow.config import Settings
+from services.workflow.controller.controller import Controller
+from services.workflow.driver.children import Children
+from services.workflow.driver.commands import Commands
+from services.workflow.driver.control import Control
+from services.workflow.driver.documents import Documents
+from services.workflow.driver.functions import FunctionCalls
+from services.workflow.driver.heartbeat import Heartbeat
+from services.workflow.driver.link import Link
+from services.workflow.driver.outside import CallsOutside
+from services.workflow.driver.ownership import Members, Owner
+from services.workflow.driver.recovery import Recovery
+from services.workflow.driver.routing import Routing
+from services.workflow.driver.run import Run
+from services.workflow.driver.runs import Runs
+from services.workflow.driver.showing import Showing
+from services.workflow.driver.starter import Starter
+from services.workflow.driver.timers import Timers
+from services.workflow.driver.transitions import Transitions
+from services.workflow.store.definitions import DefinitionStore
+from services.workflow.store.jetstream import JetStream
+from services.workflow.store.runs import RunStore
+from services.workflow.store.timers import TimerStore
+from services.workflow.worker.pool import Pool
+from services.workflow.worker.protocol import EmitEvent, Wanted
+
+
+class _NoEvents:
+    """Until the store of events is there: such tasks wait."""
+
+    async def emit(self, run: Run, command: EmitEvent) -> Wanted:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def register(self, ref: FunctionRef, task: int, types: tuple[str, ...], since: float, after: int) -> None: ...
+
+    def drop(self, ref: FunctionRef, task: int) -> None: ...
+
+
+class Parts:
+    """``pool`` and ``outside`` are open; ``js`` is opened by whoever starts the service."""
+
+    def __init__(
+        self, settings: Settings, me: Owner, bus: FastClient, kube: KubeClient, pool: Pool, outside: Outside,
+        tasks: asyncio.TaskGroup,
+    ) -> None:  # fmt: skip
+        self.js = JetStream(bus)
+        self.link = Link(bus)
+        self.store = RunStore(self.js)
+        definitions = DefinitionStore(self.js)
+        self.controller = Controller(kube, pool, definitions)
+        documents = Documents(definitions)
+        secrets = self.controller.secrets
+        self.replies = Replies(settings.max_calls, "workflow service")
+        self.progress = Watch(self.replies, patient=True)
+        self.transitions = Transitions(me, self.store, pool, documents, secrets, self.link)
+        self.members = Members(me, settings.dead_seconds, time.monotonic())
+        self.runs = Runs(self.transitions, tasks)
+        self.routing = Routing(self.runs, self.store, self.members, self.replies)
+        self.starter = Starter(self.runs, self.store, self.controller.definitions, documents, str(me))
+        self.children = Children(self.starter, self.routing, self.transitions, tasks)
+        functions = self.controller.functions
+        calls = FunctionCalls(
+            self.replies, self.link, subjects.progress(me.instance), settings.call_patience,
+            functions.idempotent, functions.synced,
+        )  # fmt: skip
+        self.timer_store = TimerStore(self.js)
+        timers = Timers(self.timer_store, self.runs.put, self.transitions.until_done, tasks)
+        outside_calls = CallsOutside(outside, documents, secrets, self.runs)
+        self.runs.serve(Commands(self.runs, calls, outside_calls, _NoEvents(), timers, self.children, bus, tasks))
+        self.recovery = Recovery(
+            self.runs, self.routing, self.transitions, self.members, self.children, settings.scan_seconds
+        )
+        self.heartbeat = Heartbeat(bus, self.members, settings.alive_seconds, self.recovery.look)
+        showing = Showing(self.transitions)
+        self.control = Control(bus, me, self.runs, self.routing, self.starter, showing, tasks)

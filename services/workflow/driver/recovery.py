@@ -1,0 +1,101 @@
+"""Finds runs whose owner is gone, and goes on with those that fall to this instance."""
+
+import asyncio
+import logging
+import time
+
+from services.contracts.names import FunctionRef
+from services.contracts.runs import ENDED
+from services.workflow.driver.children import Children
+from services.workflow.driver.ownership import Members, parse_owner
+from services.workflow.driver.routing import Routing
+from services.workflow.driver.run import Run
+from services.workflow.driver.runs import Runs
+from services.workflow.driver.transitions import Transitions
+from services.workflow.store.heads import Head
+from services.workflow.store.jetstream import Outrun, Unavailable
+
+log = logging.getLogger("workflow")
+
+_TOGETHER = 200
+"""Runs whose histories are in memory at once."""
+_RECENT = 600.0
+"""Seconds: ends of child runs that are told again. An owner that died earlier was missed long ago."""
+_PAUSE = 0.5
+"""Seconds before a scan that failed is tried again."""
+Found = tuple[FunctionRef, Head, int]
+
+
+class Recovery:
+    """``run`` it; ``look`` has it scan soon."""
+
+    def __init__(
+        self, runs: Runs, routing: Routing, transitions: Transitions, members: Members, children: Children,
+        seconds: float,
+    ) -> None:  # fmt: skip
+        self._runs, self._routing, self._transitions = runs, routing, transitions
+        self._members, self._children, self._seconds = members, children, seconds
+        self._wanted = asyncio.Event()
+        self._told: set[FunctionRef] = set()
+
+    def look(self) -> None:
+        """Runs may have lost their owner."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Scans at once, then when it is wanted and from time to time, until cancelled."""
+        while True:
+            self._wanted.clear()
+            await self._transitions.link.up.wait()
+            try:
+                await self._scan()
+            except Unavailable as error:
+                log.warning("runs without an owner could not be looked for: %s", error)
+                await asyncio.sleep(_PAUSE)
+                self._wanted.set()
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def _scan(self) -> None:
+        began = time.monotonic()
+        heads = await self._transitions.store.heads()
+        wanted = [found for found in heads if self._routing.takes(found[0], found[1])]
+        for first in range(0, len(wanted), _TOGETHER):
+            await self._take(wanted[first : first + _TOGETHER])
+        if wanted:
+            log.info("took %d runs in %.2f s", len(wanted), time.monotonic() - began)
+        self._tell_parents(heads)
+
+    async def _take(self, wanted: list[Found]) -> None:
+        """Fences first: what is read afterwards is final."""
+        fenced = [run for run in await asyncio.gather(*map(self._fence, wanted)) if run is not None]
+        stored = await self._transitions.store.read_many(run.ref for run in fenced)
+        for run in fenced:
+            found = stored.get(run.ref)
+            if found is not None and found.last == run.last and run.ref not in self._runs.open:
+                self._runs.adopt(run, found.history)
+
+    async def _fence(self, found: Found) -> Run | None:
+        ref, head, last = found
+        run = Run(ref, head, last)
+        try:
+            await self._transitions.fence(run)
+        except Outrun:
+            return None  # another was first, or its owner lives after all
+        return run
+
+    def _tell_parents(self, heads: list[Found]) -> None:
+        """Of children that ended under an owner who is gone, and who may not have told."""
+        recent = time.time() - _RECENT
+        ended = {
+            ref: head
+            for ref, head, _ in heads
+            if head.parent and head.status in ENDED and (head.ended or 0.0) > recent
+            and self._members.mine(str(ref), parse_owner(head.owner))
+        }  # fmt: skip
+        for ref in ended.keys() - self._told:
+            self._children.tell_again(ref, ended[ref])
+        self._told = set(ended)
