@@ -9,7 +9,7 @@ import itertools
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from nats.aio.msg import Msg
@@ -55,6 +55,24 @@ class Message(msgspec.Struct, frozen=True):
     sequence: int
     headers: Mapping[str, str]
     data: bytes
+
+
+class Place(NamedTuple):
+    """Where a delivered message stands: its sequence in the stream, its number of those that its consumer delivered,
+    when it was stored (epoch seconds), and how many follow."""
+
+    sequence: int
+    of_consumer: int
+    stored: float
+    pending: int
+
+
+def place(reply: str) -> Place:
+    """From a delivered message's reply subject (NATS ADR-15): ``$JS.ACK.``, with domains ``<domain>.<account>.``, then
+    ``<stream>.<consumer>.<delivered>.<sequence>.<of consumer>.<time>.<pending>`` and perhaps more."""
+    tokens = reply.split(".")
+    at = 5 if len(tokens) == 9 else 7
+    return Place(int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 2]) / 1e9, int(tokens[at + 3]))
 
 
 class _Error(msgspec.Struct):
@@ -187,12 +205,16 @@ class JetStream:
         headers: Mapping[str, str] = answer.headers or {}
         return _message(headers, answer.data) if "Nats-Sequence" in headers else None
 
-    async def read(self, stream: str, subject: str, start: int = 1, limit: int | None = None) -> list[Message]:
-        """Messages on ``subject`` (may have wildcards) from the sequence ``start`` on, in order, ``limit`` at most."""
+    async def read(
+        self, stream: str, subject: str, start: int = 1, limit: int | None = None, since: str = ""
+    ) -> list[Message]:
+        """Messages on ``subject`` (may have wildcards) from the sequence ``start`` on, or from the time ``since``
+        (RFC 3339), in order, ``limit`` at most. Raises Unavailable."""
         found: list[Message] = []
         while limit is None or len(found) < limit:
             batch = _PAGE if limit is None else min(_PAGE, limit - len(found))
-            more = await self._batch(stream, {"seq": start, "next_by_subj": subject, "batch": batch}, found)
+            begin: dict[str, Any] = {"start_time": since} if since and not found else {"seq": start}
+            more = await self._batch(stream, begin | {"next_by_subj": subject, "batch": batch}, found)
             if not more:
                 break
             start = found[-1].sequence + 1

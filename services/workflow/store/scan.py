@@ -7,7 +7,7 @@ from typing import Any
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from services.workflow.store.jetstream import TIMEOUT, JetStream, Message, Unavailable
+from services.workflow.store.jetstream import TIMEOUT, JetStream, Message, Unavailable, place
 
 _PAGE = 5000
 """Messages asked for at once; nats-server keeps them in memory for as long as we are slower."""
@@ -67,8 +67,9 @@ class _Reader:
 
     async def _take(self, message: Msg) -> None:
         if message.reply:
-            sequence, self._pending = _position(message.reply)
-            self._found.append(Message(message.subject, sequence, message.headers or {}, message.data))
+            found = place(message.reply)
+            self._pending = found.pending
+            self._found.append(Message(message.subject, found.sequence, message.headers or {}, message.data))
             self._left -= 1
         else:  # a status: nothing is left
             self._pending = 0
@@ -77,12 +78,3 @@ class _Reader:
                 self._page.set_exception(Unavailable(f"a scan of runs: {headers}"))
         if (self._left == 0 or self._pending == 0) and not self._page.done():
             self._page.set_result(None)
-
-
-def _position(reply: str) -> tuple[int, int]:
-    """A delivered message's sequence and how many follow, from its reply subject (NATS ADR-15), ``$JS.ACK.`` and then
-    ``[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<of consumer>.<time>.<pending>[.<random>]``.
-    """
-    tokens = reply.split(".")
-    at = 5 if len(tokens) == 9 else 7
-    return int(tokens[at]), int(tokens[at + 3])

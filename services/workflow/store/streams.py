@@ -59,6 +59,9 @@ def event(namespace: str) -> str:
 DUE = f"{_PREFIX}due"
 """Where fired timers are delivered; the instances share them as a queue group."""
 
+ARRIVED = f"{_PREFIX}arrived"
+"""Where events are delivered for schedules; the instances share them as a queue group."""
+
 
 def run_ref(subject: str) -> FunctionRef:
     """The run of a ``run`` or ``snapshot`` subject."""

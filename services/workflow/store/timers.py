@@ -12,9 +12,9 @@ from nats.errors import Error as NatsError
 
 from services.contracts.events import timestamp
 from services.contracts.names import FunctionRef
-from services.contracts.subjects import WORKFLOW_QUEUE
 from services.workflow.store import streams
-from services.workflow.store.jetstream import JetStream, Unavailable
+from services.workflow.store.consumers import share
+from services.workflow.store.jetstream import JetStream
 
 log = logging.getLogger("timers")
 
@@ -29,6 +29,7 @@ FAR = 300.0
 _CONSUMER = "fired"
 _TAKE_SECONDS = 5
 """A fired timer that was not taken in this time, since its taker died, is offered to another."""
+_MOST_WAITING = 20_000
 _AGAIN = b'-NAK {"delay": 500000000}'
 
 
@@ -73,37 +74,14 @@ class TimerStore:
     async def consume(self, deliver: Deliver) -> None:
         """Gives every timer that is due to ``deliver``, here or in another instance, until cancelled.
 
-        At least once; at its time or, when nobody was there, as soon as somebody is. Raises Refused.
+        At least once; at its time or, when nobody was there, as soon as somebody is.
         """
-        await self._make_consumer()
         async with asyncio.TaskGroup() as tasks:
             taker = _Taker(self._js, deliver, tasks)
-            subscription = await self._js.bus.subscribe(streams.DUE, queue=WORKFLOW_QUEUE, cb=taker.take)
-            self._js.bus.deliver_at_once(subscription, taker.take)
-            try:
-                await asyncio.Event().wait()
-            finally:
-                await subscription.unsubscribe()
-
-    async def _make_consumer(self) -> None:
-        config = {
-            "durable_name": _CONSUMER,
-            "filter_subject": streams.fired(FunctionRef("*", "*"), "*"),
-            "deliver_subject": streams.DUE,
-            "deliver_group": WORKFLOW_QUEUE,
-            "deliver_policy": "all",
-            "ack_policy": "explicit",
-            "ack_wait": _TAKE_SECONDS * 10**9,
-            "max_ack_pending": 20_000,
-        }
-        body = {"stream_name": streams.TIMERS, "config": config}
-        while True:
-            try:
-                await self._js.api(f"CONSUMER.CREATE.{streams.TIMERS}.{_CONSUMER}", body)
-                return
-            except Unavailable as error:
-                log.warning("timers can't be taken yet: %s", error)
-                await asyncio.sleep(0.2)
+            every = streams.fired(FunctionRef("*", "*"), "*")
+            await share(
+                self._js, streams.TIMERS, _CONSUMER, every, streams.DUE, _TAKE_SECONDS, taker.take, _MOST_WAITING
+            )
 
 
 class _Taker:

@@ -1,0 +1,102 @@
+"""CloudEvents for the workflows of each namespace, in the order in which they were stored, for a day."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from nats.aio.msg import Msg
+
+from services.contracts.events import timestamp
+from services.workflow.store import streams
+from services.workflow.store.consumers import Following, share
+from services.workflow.store.jetstream import JetStream, Message, place
+
+_CONSUMER = "schedules"
+_TAKE_SECONDS = 30.0
+_MOST_WAITING = 100
+ACK = b"+ACK"
+AGAIN = b'-NAK {"delay": 1000000000}'
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A stored CloudEvent. ``sequence`` is its place among those of all namespaces, ``stored`` its time by the clock of
+    nats-server (epoch seconds)."""
+
+    sequence: int
+    namespace: str
+    stored: float
+    attributes: dict[str, Any]
+
+
+class EventStore:
+    """The stream of events. Everything raises Unavailable when JetStream can't be reached or says no."""
+
+    def __init__(self, js: JetStream) -> None:
+        self._js = js
+
+    async def put(self, namespace: str, event: bytes, message_id: str) -> int:
+        """Stores a CloudEvent (JSON); its sequence. One of the same ``message_id`` within ten minutes is the same."""
+        return await self._js.insist(streams.event(namespace), event, {"Nats-Msg-Id": message_id})
+
+    async def last(self, namespace: str) -> tuple[int, float]:
+        """Sequence and time of the last event of a namespace; zeros when there is none."""
+        found = await self._js.last(streams.EVENTS, streams.event(namespace))
+        return (found.sequence, _stored_at(found)) if found is not None else (0, 0.0)
+
+    async def read(self, namespace: str, after: int, since: float) -> list[Event]:
+        """The events of a namespace that were stored after the one with sequence ``after`` or, when that is 0, from
+        the time ``since`` on."""
+        begin = "" if after else timestamp(since)
+        messages = await self._js.read(streams.EVENTS, streams.event(namespace), after + 1, since=begin)
+        return [Event(each.sequence, namespace, _stored_at(each), msgspec.json.decode(each.data)) for each in messages]
+
+    async def follow(self, take: Callable[[Event], None], started: asyncio.Event) -> None:
+        """Gives each event from now on to ``take``, once and in order, until cancelled; ``started`` is set when none
+        is missed any more. ``take`` must not wait."""
+        info = await self._js.api(f"STREAM.INFO.{streams.EVENTS}")
+        following = Following(
+            self._js,
+            streams.EVENTS,
+            streams.event("*"),
+            info["state"]["last_seq"],
+            lambda message: take(_delivered(message)),
+        )
+        started.set()
+        await following.run()
+
+    async def consume(self, take: Callable[[Event], Awaitable[bool]]) -> None:
+        """Gives each event to ``take`` here or in one of the other instances, until cancelled; whether it is done with,
+        else it is offered again. At least once."""
+        async with asyncio.TaskGroup() as tasks:
+
+            async def work(message: Msg) -> None:
+                done = await take(_delivered(message))
+                await self._js.bus.publish(message.reply, ACK if done else AGAIN)
+
+            async def on_message(message: Msg) -> None:
+                tasks.create_task(work(message))
+
+            await share(
+                self._js,
+                streams.EVENTS,
+                _CONSUMER,
+                streams.event("*"),
+                streams.ARRIVED,
+                _TAKE_SECONDS,
+                on_message,
+                _MOST_WAITING,
+            )
+
+
+def _stored_at(message: Message) -> float:
+    """When a message was stored: RFC 3339 to the nanosecond, where Python reads six digits."""
+    whole, _, fraction = message.headers["Nats-Time-Stamp"].removesuffix("Z").partition(".")
+    return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{fraction or 0}")
+
+
+def _delivered(message: Msg) -> Event:
+    found = place(message.reply)
+    namespace = message.subject.rpartition(".")[2]
+    return Event(found.sequence, namespace, found.stored, msgspec.json.decode(message.data))
