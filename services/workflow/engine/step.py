@@ -12,7 +12,7 @@ from services.workflow.engine import stimuli as s
 from services.workflow.engine.environment import Environment
 from services.workflow.engine.errors import Raised, standard
 from services.workflow.engine.faults import fault
-from services.workflow.engine.outstanding import commands, outstanding, prepare
+from services.workflow.engine.outstanding import Outstanding, commands, outstanding, prepare
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.session import Session
 from services.workflow.engine.state import Frame, State
@@ -20,6 +20,8 @@ from services.workflow.engine.state import Frame, State
 MAX_RECORDS = 500
 """After so many records a step stops and asks to be continued: a transition is one message, and a workflow that loops
 without ever waiting must not keep a worker to itself."""
+_ANSWERED = ("call", "emit", "child", "spawn")
+"""What CallEnded ends."""
 CLOCK_SKEW = 1.0
 """Seconds that a timer may seem to fire early, since not every clock is the same."""
 
@@ -46,10 +48,20 @@ def step(
     more = _run(session)
     while prepare(session, before):
         more = _run(session) or more
+    _over(before, stimulus)
     made = session.events + commands(session, before, isinstance(stimulus, s.Recovered | s.Retry))
     if more:
         made.append(c.Continue())
     return Transition(session.records, made, session.state)
+
+
+def _over(before: Outstanding, stimulus: s.Stimulus) -> None:
+    """What a stimulus says is over needs not be dropped; a timer that came too early is wanted again."""
+    if isinstance(stimulus, s.TimerFired):
+        before.pop(("timer", stimulus.timer), None)
+    elif isinstance(stimulus, s.CallEnded):
+        for waits in _ANSWERED:
+            before.pop((waits, str(stimulus.task)), None)
 
 
 def _run(session: Session) -> bool:
