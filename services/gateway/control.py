@@ -26,6 +26,8 @@ LIST = "runs"
 _REPEATABLE = frozenset({"start", "get", "wait", "list", "trace", "definition", "history"})
 """Asking these twice does what asking once does: a start has its run's id."""
 _ATTEMPTS = 2
+_CHANGE_SECONDS = 4.0
+"""How long ``draining`` is tried again: a run whose owner has died has another after about two seconds."""
 
 
 class _Run(msgspec.Struct):
@@ -86,23 +88,31 @@ class Control:
     async def _until_answered(
         self, verb: str, subject: str, fields: dict[str, str], body: bytes, seconds: float
     ) -> Msg:
-        for last in [False] * (_ATTEMPTS - 1) + [True]:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _CHANGE_SECONDS
+        silent = 0
+        while True:
             try:
                 return _checked(await self._replies.request(subject, fields, body, "", seconds, watched=False))
             except FaasError as error:
-                if error.code is Code.NO_ROUTER:
+                if error.code is Code.DEADLINE_EXCEEDED:
+                    silent += 1
+                    if verb not in _REPEATABLE or silent == _ATTEMPTS:
+                        raise _silence(verb, seconds) from None
+                elif error.code is Code.NO_ROUTER:
                     raise FaasError(
                         Code.NO_WORKFLOW_SERVICE, "no workflow service takes requests at the moment", retry_after=1
                     ) from None
-                if error.code is not Code.DEADLINE_EXCEEDED:
+                elif error.code is not Code.DRAINING or loop.time() >= end:
                     raise
-                if verb not in _REPEATABLE:
-                    message = f"the workflow service gave no answer within {seconds:g} s: it may have happened or not"
-                    raise FaasError(Code.OUTCOME_UNKNOWN, message) from None
-                if last:
-                    message = f"the workflow service gave no answer within {seconds:g} s"
-                    raise FaasError(Code.NO_WORKFLOW_SERVICE, message, retry_after=1) from None
-        raise AssertionError("the last attempt returns or raises")
+            await asyncio.sleep(_PAUSE)
+
+
+def _silence(verb: str, seconds: float) -> FaasError:
+    message = f"the workflow service gave no answer within {seconds:g} s"
+    if verb in _REPEATABLE:
+        return FaasError(Code.NO_WORKFLOW_SERVICE, message, retry_after=1)
+    return FaasError(Code.OUTCOME_UNKNOWN, f"{message}: what was asked may have happened or not")
 
 
 def _checked(reply: Msg) -> Msg:

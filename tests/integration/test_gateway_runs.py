@@ -158,6 +158,17 @@ def test_verbs_and_refusals_of_the_service(gateway: Gateway, service: Service) -
     assert code_of(gateway.request("POST", f"{RUNS}/r2/resume")) == (404, "run_not_found")
 
 
+def test_a_run_that_changes_its_owner_is_asked_again(gateway: Gateway, service: Service) -> None:
+    def pause(message: Any) -> RunView:
+        if len(service.asked) < 3:
+            raise FaasError(Code.DRAINING, "the run changes its owner", retry_after=1)
+        return view(status="suspended")
+
+    service.answers["pause"] = pause
+    assert shown(gateway.request("POST", f"{RUNS}/r1/pause")).run.status == "suspended"
+    assert len(service.asked) == 3
+
+
 class Stream:
     """The events of a stream as they come: (name, data)."""
 
