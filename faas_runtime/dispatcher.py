@@ -24,6 +24,9 @@ class Runner(Protocol):
     def start(self, call: Call) -> None:
         """Start a call that was let in."""
 
+    def run_until(self, serving: asyncio.Future[None]) -> None:
+        """Run the loop until ``serving`` is done."""
+
 
 class Dispatcher:
     """Admits at most ``concurrency`` calls at a time and answers each by its deadline.

@@ -6,6 +6,7 @@ return never raises for anything the handler does.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import traceback
@@ -98,7 +99,8 @@ def log_failure(error: BaseException, call: Call) -> None:
     except Exception as second:  # an exception class whose __str__ or __cause__ is broken
         lines = [f"{type(error).__name__} (its traceback cannot be shown: {type(second).__name__})\n"]
     call_id = (call.header(b"faas-id") or b"-").decode("latin-1")
-    sys.stderr.write(f"faas: call {call_id} failed\n{''.join(lines)}")
+    with contextlib.suppress(OSError, ValueError):  # a stream that the function has closed
+        sys.stderr.write(f"faas: call {call_id} failed\n{''.join(lines)}")
 
 
 def _failed(error: BaseException, call: Call) -> bytes:

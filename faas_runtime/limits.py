@@ -44,6 +44,18 @@ STALL_GRACE = 1.0
 CANCEL_GRACE = 1.0
 """How long a cancelled `async` handler may clean up before its process is replaced."""
 
+SHORT_CALL = 0.000_1
+"""A `def` handler that takes no longer costs less than handing it to another thread, even one that only waits."""
+
+SHORT_CALLS = 100
+"""So many short calls in a row, and the thread that runs the loop runs them itself, until one takes longer."""
+
+TURN = 0.001
+"""How long that thread runs handlers before it looks for input again."""
+
+PATIENCE = 0.002
+"""When a handler still runs then, the loop goes on on another thread."""
+
 MAX_MESSAGE_TEXT = 4096
 """Characters of an exception's text that are passed on to the caller; the log has all of it."""
 

@@ -26,9 +26,10 @@ from faas_runtime.limits import BACKLOG, LINGER, MAX_CONNECTIONS, TICK
 from faas_runtime.listener import drain_queue
 from faas_runtime.loader import load_handler
 from faas_runtime.response import BUSY, DRAINING
-from faas_runtime.runners import TaskRunner, ThreadRunner
+from faas_runtime.runners import TaskRunner
 from faas_runtime.settings import Settings, hide_platform_variables
 from faas_runtime.source import activate, place_source
+from faas_runtime.threads import ThreadRunner
 
 LONGEST_MESSAGE = 4096
 
@@ -60,11 +61,7 @@ def _serve(
 ) -> None:
     loop = uvloop.new_event_loop()  # made after the fork: a loop's descriptors must not be shared
     asyncio.set_event_loop(loop)
-    serving = loop.create_task(Worker(loop, settings, handler, listener, channel, heartbeat).serve())
-    while not serving.done():
-        with contextlib.suppress(SystemExit):  # a task of the author's that calls sys.exit ends itself alone
-            loop.run_until_complete(serving)
-    serving.result()
+    Worker(loop, settings, handler, listener, channel, heartbeat).run()
 
 
 class Worker:
@@ -101,15 +98,20 @@ class Worker:
         function = Function(settings.namespace, settings.function, settings.revision)
         finish = self._dispatcher.finish
         if handler.kind == "sync":
-            return ThreadRunner(self._loop, compile_sync(handler, function), finish, settings.concurrency)
+            return ThreadRunner(self._loop, compile_sync(handler, function), finish)
         if self._lifespan is None:
             return TaskRunner(self._loop, compile_async(handler, function), finish)
         host, port = self._listener.getsockname()[:2]
         run = compile_asgi(handler.target, self._lifespan.state, self._dispatcher.reply, (host, port))
         return TaskRunner(self._loop, run, finish)
 
-    async def serve(self) -> None:
+    def run(self) -> None:
         """Accept and answer until drained or retired. Raises StartupError when the application cannot start."""
+        serving = self._loop.create_task(self._serve())
+        self._dispatcher.runner.run_until(serving)
+        serving.result()
+
+    async def _serve(self) -> None:
         if self._lifespan is not None:
             await self._lifespan.start()
         self._loop.add_reader(self._channel.fileno(), self._on_parent)
