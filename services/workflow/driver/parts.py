@@ -23,30 +23,20 @@ from services.workflow.driver.outside import CallsOutside
 from services.workflow.driver.ownership import Members, Owner
 from services.workflow.driver.recovery import Recovery
 from services.workflow.driver.routing import Routing
-from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Runs
 from services.workflow.driver.showing import Showing
 from services.workflow.driver.starter import Starter
 from services.workflow.driver.timers import Timers
 from services.workflow.driver.transitions import Transitions
+from services.workflow.engine.stimuli import EventArrived
+from services.workflow.events.door import Door
+from services.workflow.events.hub import Hub
 from services.workflow.store.definitions import DefinitionStore
+from services.workflow.store.events import EventStore
 from services.workflow.store.jetstream import JetStream
 from services.workflow.store.runs import RunStore
 from services.workflow.store.timers import TimerStore
 from services.workflow.worker.pool import Pool
-from services.workflow.worker.protocol import EmitEvent, Wanted
-
-
-class _NoEvents:
-    """Until the store of events is there: such tasks wait."""
-
-    async def emit(self, run: Run, command: EmitEvent) -> Wanted:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    def register(self, ref: FunctionRef, task: int, types: tuple[str, ...], since: float, after: int) -> None: ...
-
-    def drop(self, ref: FunctionRef, task: int) -> None: ...
 
 
 class Parts:
@@ -78,11 +68,19 @@ class Parts:
         )  # fmt: skip
         self.timer_store = TimerStore(self.js)
         timers = Timers(self.timer_store, self.runs.put, self.transitions.until_done, tasks)
+        event_store = EventStore(self.js)
+        self.events = Hub(event_store, bus, self._on_event)
+        self.door = Door(event_store, bus, tasks)
         outside_calls = CallsOutside(outside, documents, secrets, self.runs)
-        self.runs.serve(Commands(self.runs, calls, outside_calls, _NoEvents(), timers, self.children, bus, tasks))
+        self.runs.serve(Commands(self.runs, calls, outside_calls, self.events, timers, self.children, bus, tasks))
         self.recovery = Recovery(
             self.runs, self.routing, self.transitions, self.members, self.children, settings.scan_seconds
         )
         self.heartbeat = Heartbeat(bus, self.members, settings.alive_seconds, self.recovery.look)
         showing = Showing(self.transitions)
         self.control = Control(bus, me, self.runs, self.routing, self.starter, showing, tasks)
+
+    def _on_event(self, ref: FunctionRef, arrived: EventArrived) -> None:
+        run = self.runs.open.get(ref)
+        if run is not None:
+            self.runs.put(run, arrived)

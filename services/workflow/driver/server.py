@@ -76,7 +76,8 @@ class Server:
             run(loop)
             for loop in (
                 parts.progress.run(), parts.controller.run(self._start_run), parts.heartbeat.run(),
-                parts.recovery.run(), parts.timer_store.consume(self._timer), self._expire(),
+                parts.recovery.run(), parts.timer_store.consume(self._timer), parts.events.run(),
+                self._expire(),
             )
         ]  # fmt: skip
         await self._listen(subjects.progress(self._parts.members.me.instance), parts.progress.on_progress)
@@ -85,6 +86,7 @@ class Server:
         for subject, handler in (
             (subjects.CONTROL_ALL, parts.control.on_request),
             (subjects.RUN_ALL, parts.control.on_run),
+            (subjects.SEND_ALL, parts.door.on_event),
         ):
             self._subscriptions.append(await self._bus.subscribe(subject, queue=subjects.WORKFLOW_QUEUE, cb=handler))
         self._started = True
