@@ -1,4 +1,4 @@
-"""Workflow services as real processes, around a real nats-server and API server; the test answers calls of Functions."""
+"""Workflow services as real processes, with a real nats-server and API server; tests answer calls of Functions."""
 
 import asyncio
 import contextlib

@@ -1,5 +1,6 @@
 """What a run waits for outside, and the commands that make it so."""
 
+from collections.abc import Set
 from typing import Any
 
 from services.contracts.workflow.calls import Call
@@ -37,8 +38,8 @@ def outstanding(state: State | None) -> Outstanding:
     return found
 
 
-def commands(session: Session, before: Outstanding, repeated: bool) -> list[c.Command]:
-    """Starts what is new since ``before`` and drops what is gone. ``repeated``: a new owner starts all of it again."""
+def commands(session: Session, before: Outstanding, repeated: Set[int]) -> list[c.Command]:
+    """Starts what is new since ``before`` and drops what is gone. ``repeated``: frames whose waits began earlier."""
     after = outstanding(session.state)
     made: list[c.Command] = []
     for (kind, name), at in before.items():
@@ -55,7 +56,7 @@ def commands(session: Session, before: Outstanding, repeated: bool) -> list[c.Co
             assert at is not None
             made.append(c.StartTimer(timer=name, at=at))
         else:
-            made.append(_start(session, session.state.frames[int(name)], repeated))
+            made.append(_start(session, session.state.frames[int(name)], int(name) in repeated))
     return made
 
 

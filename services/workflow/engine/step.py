@@ -1,5 +1,6 @@
 """One step of a run: a stimulus in, records and commands out."""
 
+from collections.abc import Set
 from typing import Any
 
 import msgspec
@@ -49,7 +50,7 @@ def step(
     while prepare(session, before):
         more = _run(session) or more
     _over(before, stimulus)
-    made = session.events + commands(session, before, isinstance(stimulus, s.Recovered | s.Retry))
+    made = session.events + commands(session, before, _waited(state, stimulus))
     if more:
         made.append(c.Continue())
     return Transition(session.records, made, session.state)
@@ -62,6 +63,12 @@ def _over(before: Outstanding, stimulus: s.Stimulus) -> None:
     elif isinstance(stimulus, s.CallEnded):
         for waits in _ANSWERED:
             before.pop((waits, str(stimulus.task)), None)
+
+
+def _waited(state: State | None, stimulus: s.Stimulus) -> Set[int]:
+    """The frames of which what they wait for may have been started by an earlier owner, or before the run faulted."""
+    again = state is not None and isinstance(stimulus, s.Recovered | s.Retry)
+    return {frame.id for frame in state.frames.values() if frame.waits} if state is not None and again else frozenset()
 
 
 def _run(session: Session) -> bool:

@@ -73,7 +73,7 @@ class Stepper:
             return Failed(f"the definition {asked.definition} can no longer be read: {wrong}")
         except (transition.Unreadable, snapshot.Unreadable) as wrong:
             return Failed(f"the history of {asked.run} can't be read: {wrong}")
-        if held is None and new:
+        if new:  # what is remembered is another run of this id, which has ended
             held = Held()
         if prepared is not None and held is not None:
             return prepared, held
