@@ -52,7 +52,13 @@ class Deployed:
             )
         self.kubectl("apply", "-k", str(overlay), check=True)
         try:
-            for what in ("statefulset/nats", "deployment/gateway", "deployment/router", "deployment/scaler"):
+            for what in (
+                "statefulset/nats",
+                "deployment/gateway",
+                "deployment/router",
+                "deployment/scaler",
+                "deployment/workflow",
+            ):
                 self.kubectl("rollout", "status", "-n", SYSTEM, what, f"--timeout={UP_SECONDS}s", check=True)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.state()}") from None
@@ -125,7 +131,7 @@ class Deployed:
         """What an operator would look at first."""
         said = [self.kubectl("get", "pods,jobs,pvc", "-A", "-o", "wide").out]
         said.append(self.kubectl("get", "events", "-A", "--sort-by=.lastTimestamp").out[-6000:])
-        for part in ("install", "nats", "gateway", "router", "scaler"):
+        for part in ("install", "nats", "gateway", "router", "scaler", "workflow"):
             selector = f"app.kubernetes.io/name={part}"
             arguments = ("logs", "-n", SYSTEM, "-l", selector, "--tail=25", "--prefix", "--ignore-errors")
             said.append(f"--- {part}\n{self.kubectl(*arguments).out}")

@@ -90,7 +90,7 @@ def test_every_crd_is_in_the_manifests(installed: ControlPlane) -> None:
 
 
 def test_pod_security_lets_every_pod_in(installed: ControlPlane) -> None:
-    expected = {"gateway": 1, "router": 1, "scaler": 1, "nats": 1, "install": 1}
+    expected = {"gateway": 1, "router": 1, "scaler": 1, "workflow": 1, "nats": 1, "install": 1}
     wait_until(lambda: pods_by_name(installed.api()) == expected, f"there are Pods {expected}")
 
 
@@ -121,8 +121,12 @@ def test_wrong_manifests_are_refused_by_the_field(installed: ControlPlane) -> No
         ("add", {"source": source, "image": "x"}, "exactly one of source and image is needed"),
         ("add", {"source": source, "env": [{"name": "FAAS_X", "value": ""}]}, "belong to the platform"),
         ("a.b", {"source": source}, "metadata.name"),
+        ("add", {"definition": definition("add") | {"do": {}}}, "spec.definition.do"),
+        ("add", {"definition": definition("other")}, "document.name must be the resource's name"),
+        ("add", {"definition": definition("add"), "imput": 1}, 'unknown field "spec.imput"'),
     ):
-        body = {"apiVersion": "faas.dev/v1alpha1", "kind": "Function", "metadata": {"name": name}, "spec": spec}
+        kind = "Workflow" if "definition" in spec else "Function"
+        body = {"apiVersion": "faas.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         command = installed.kubectl("create", "-f", "-")
         done = subprocess.run(
             command, input=json.dumps(body), capture_output=True, text=True, timeout=30, check=False
@@ -131,15 +135,24 @@ def test_wrong_manifests_are_refused_by_the_field(installed: ControlPlane) -> No
         assert said in done.stderr
 
 
+def definition(name: str) -> dict[str, Any]:
+    document = {"dsl": "1.0.3", "namespace": "default", "name": name, "version": "0.1.0"}
+    return {"document": document, "do": [{"greet": {"set": {"hello": "you"}}}]}
+
+
 def test_what_services_may_do_is_what_they_ask_for(installed: ControlPlane) -> None:
-    """None may read a Secret, make a Pod or touch what is not the platform's business."""
-    for service in ("gateway", "router", "scaler"):
+    """None may make a Pod or touch what is not the platform's business; the workflow service may read a Secret."""
+    for service in ("gateway", "router", "scaler", "workflow"):
         user = f"system:serviceaccount:{SYSTEM}:faas-{service}"
+        assert may(installed, user, "get", "secrets") == (service == "workflow")
         for verb, resource in (
-            ("get", "secrets"), ("create", "pods"), ("delete", "pods"), ("create", "pods/exec"), ("list", "nodes"),
+            ("list", "secrets"), ("create", "pods"), ("delete", "pods"), ("create", "pods/exec"), ("list", "nodes"),
             ("create", "clusterrolebindings.rbac.authorization.k8s.io"), ("update", "deployments.apps"),
         ):  # fmt: skip
             assert not may(installed, user, verb, resource), f"{user} may {verb} {resource}"
+    workflow = f"system:serviceaccount:{SYSTEM}:faas-workflow"
+    assert may(installed, workflow, "patch", "workflows/status.faas.dev")
+    assert not may(installed, workflow, "update", "workflows.faas.dev")
     install = f"system:serviceaccount:{SYSTEM}:faas-install"
     assert may(installed, install, "create", "secrets", SYSTEM)
     assert not may(installed, install, "list", "secrets", SYSTEM)
@@ -165,8 +178,9 @@ def test_upgraded_and_uninstalled_it_leaves_nothing(installed: ControlPlane, bef
     make_function_with_pods(api)
     apply(installed, "production")
     # without a node no new Pod gets ready, so each service keeps an old one beside its two new ones
-    expected = {"gateway": 3, "router": 3, "scaler": 3, "nats": 3, "install": 2}
+    expected = {"gateway": 3, "router": 3, "scaler": 3, "workflow": 3, "nats": 3, "install": 2}
     wait_until(lambda: pods_by_name(api) == expected, f"there are Pods {expected}")
+    assert not may(installed, f"system:serviceaccount:{SYSTEM}:faas-workflow", "get", "secrets")
     uninstall(installed, "production")
     wait_for_nothing_but(before, installed)
 
