@@ -97,6 +97,8 @@ def _followed(
         next(lines)  # from now on no event is missed, so the run may begin
         view = _start(gateway, ref, run, body)
         note(f"run {run}")
+        if view["run"]["status"] in ENDED:  # its id was given before
+            return view
         try:
             for data in _events(lines):
                 step = follower.take(data) if data else None
