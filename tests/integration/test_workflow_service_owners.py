@@ -1,0 +1,160 @@
+"""Several workflow services share the runs: one dies, leaves, is stopped or starts again, and the runs go on."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.flow import Caller, Held, Platform, Service, caller, running_platform, until
+
+ASKS = """
+do:
+  - first: {{call: add, with: {{x: 0}}}}
+  - guarded:
+      try:
+        - ask: {{call: {function}, with: {{}}}}
+      catch:
+        as: found
+        do:
+          - keep: {{set: "${{ {{x: 100, lost: $found.detail}} }}"}}
+  - last: {{call: add, with: {{x: "${{ .x }}"}}}}
+  - both: {{set: {{sum: "${{ . }}"}}}}
+"""
+NAPS = "do:\n  - nap: {wait: {milliseconds: 1500}}\n  - last: {call: add, with: {x: 1}}\n"
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with running_platform(tmp_path_factory.mktemp("owners")) as running:
+        running.function("again", idempotent=True)
+        running.function("once")
+        running.deploy("asks-again", ASKS.format(function="again"))
+        running.deploy("asks-once", ASKS.format(function="once"))
+        running.deploy("naps", NAPS)
+        running.deploy(
+            "parent", "do:\n  - child: {run: {workflow: {namespace: default, name: naps, version: latest}}}\n"
+        )
+        yield running
+
+
+def play(platform: Platform, scene: Callable[[Caller], Awaitable[None]]) -> None:
+    """Runs a scene with a caller whose ``again`` and ``once`` leave their calls to the scene."""
+
+    def hold(event: Any) -> None:
+        raise Held
+
+    async def main() -> None:
+        async with caller(platform.bus) as made, asyncio.timeout(90):
+            made.functions |= {"add": lambda event: event["x"] + 1, "again": hold, "once": hold}
+            await scene(made)
+
+    asyncio.run(main())
+
+
+async def owner_of(made: Caller, run: str, services: dict[str, Service]) -> tuple[Service, Service]:
+    """The service that drives a run, and the other one."""
+    name = (await made.ask("get", run)).json["run"]["owner"].partition("/")[0]
+    other = next(each for each in services if each != name)
+    return services[name], services[other]
+
+
+def test_runs_of_a_killed_service_go_on_at_another(platform: Platform) -> None:
+    async def scene(made: Caller) -> None:
+        for workflow in ("asks-again", "asks-once"):
+            await made.ask("start", workflow, {"id": workflow})
+            await made.held.get()
+        await made.ask("start", "parent", {"id": "parent-1", "input": {}})
+        victim, _ = await owner_of(made, "asks-again", services)
+        began = time.monotonic()
+        victim.kill()
+        message, _ = await made.held.get()  # asked again: it is idempotent
+        assert time.monotonic() - began < 6
+        await made.answer(message, {"x": 41})
+        assert (await made.ended("asks-again"))["output"] == {"sum": 42}
+        if (await made.ask("get", "asks-once")).json["run"]["owner"].startswith("a/"):
+            pass  # it was the victim's, or is the other's still: either way it ends below
+        victim.start()
+        await until(victim.ready)
+        await made.ended("parent-1")
+        assert max(made.effects.values()) == 2, "only the call whose outcome was lost was made again"
+
+    with platform.running("a") as a, platform.running("b") as b:
+        services = {"a": a, "b": b}
+        play(platform, scene)
+
+
+def test_a_lost_outcome_of_a_function_that_is_not_idempotent_is_an_error(platform: Platform) -> None:
+    async def scene(made: Caller) -> None:
+        await made.ask("start", "asks-once", {"id": "lost"})
+        await made.held.get()
+        service.kill()
+        service.start()
+        view = await made.ended("lost")
+        assert view["output"] == {"sum": 101}
+        trace = (await made.ask("trace", "lost")).json
+        assert "outcome unknown" in str(trace)
+        assert set(made.effects.values()) == {1}
+
+    with platform.running("c") as service:
+        play(platform, scene)
+
+
+def test_a_service_that_leaves_hands_its_runs_over_at_once(platform: Platform) -> None:
+    """Its calls end, the next ones are the other's, and nothing is lost or made twice."""
+
+    async def scene(made: Caller) -> None:
+        for number in range(6):
+            await made.ask("start", "asks-once", {"id": f"left-{number}"})
+        held = [await made.held.get() for _ in range(6)]
+        await made.ask("start", "naps", {"id": "left-naps", "input": {}})
+        leaving = asyncio.create_task(asyncio.to_thread(services["d"].stop))
+        await asyncio.sleep(0.3)  # it stops taking commands out
+        for message, _ in held:
+            await made.answer(message, {"x": 1})
+        assert await leaving == 0
+        began = time.monotonic()
+        for number in range(6):
+            assert (await made.ended(f"left-{number}"))["output"] == {"sum": 2}
+        assert time.monotonic() - began < 1.4, "they had to wait until it was held for dead"
+        await made.ended("left-naps")
+        assert set(made.effects.values()) == {1}
+
+    with platform.running("d") as d, platform.running("e") as e:
+        services = {"d": d, "e": e}
+        play(platform, scene)
+
+
+def test_a_stopped_service_that_wakes_up_is_fenced(platform: Platform) -> None:
+    async def scene(made: Caller) -> None:
+        await made.ask("start", "asks-again", {"id": "stopped"})
+        message, _ = await made.held.get()
+        owner, _ = await owner_of(made, "stopped", services)
+        owner.pause(signal.SIGSTOP)
+        again, _ = await made.held.get()
+        owner.pause(signal.SIGCONT)
+        await made.answer(message, {"x": 1})
+        await asyncio.sleep(0.2)
+        await made.answer(again, {"x": 2})
+        assert (await made.ended("stopped"))["output"] == {"sum": 3}
+        assert sorted(made.effects.values()) == [1, 1, 2]
+
+    with platform.running("f") as f, platform.running("g") as g:
+        services = {"f": f, "g": g}
+        play(platform, scene)
+
+
+def test_nats_server_is_killed_under_runs(platform: Platform) -> None:
+    async def scene(made: Caller) -> None:
+        for number in range(20):
+            await made.ask("start", "naps", {"id": f"outage-{number}", "input": {}})
+        platform.bus.kill()
+        await asyncio.sleep(0.5)
+        platform.bus.restart()
+        for number in range(20):
+            assert (await made.ended(f"outage-{number}"))["run"]["status"] == "completed"
+
+    with platform.running("h"), platform.running("i"):
+        play(platform, scene)
