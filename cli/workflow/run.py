@@ -94,12 +94,12 @@ def _followed(
     events = Gateway(gateway.target)
     with events:
         lines = events.lines(f"/api/v1/namespaces/{ref.namespace}/events?{query}", follow=True, seconds=limit)
-        next(lines)  # from now on no event is missed, so the run may begin
+        next(lines, b"")  # from now on no event is missed, so the run may begin
         view = _start(gateway, ref, run, body)
-        note(f"run {run}")
-        if view["run"]["status"] in ENDED:  # its id was given before
-            return view
         try:
+            note(f"run {run}")
+            if view["run"]["status"] in ENDED:  # its id was given before
+                return view
             for data in _events(lines):
                 step = follower.take(data) if data else None
                 if step is not None:
