@@ -36,9 +36,9 @@ Reply = tuple[int, dict[str, str], bytes]
 Handler = Callable[[Seen], Reply]
 
 
-def answer(value: Any, status: int = 200, **headers: str) -> Reply:
+def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
     """A JSON answer."""
-    return status, {"content-type": "application/json"} | headers, json.dumps(value).encode()
+    return status, {"content-type": "application/json"} | (headers or {}), json.dumps(value).encode()
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ class Network:
         """For an HTTP client. No connection is used twice: on one that its server is just closing, a request would
         fail without anybody knowing whether it was carried out."""
         return aiohttp.TCPConnector(
-            resolver=self._resolver, socket_factory=self._socket, force_close=True, limit=0, ttl_dns_cache=1
+            resolver=self._resolver, socket_factory=self._socket, force_close=True, limit=0, use_dns_cache=False
         )
 
     async def connect(self, host: str, port: int, place: str) -> socket.socket:

@@ -1,0 +1,459 @@
+"""HTTP calls of workflows against real servers: outputs, redirects, limits, and servers that mean no good."""
+
+import asyncio
+import base64
+import gzip
+import logging
+import socket
+import time
+import zlib
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from services.contracts.workflow.auth import BasicAuthentication
+from services.workflow.calls import Limits, Outside, parse_networks
+from tests.support.outside import LOOPBACK, Reply, Seen, answer, door, get, http, problem, raw, web
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+def test_a_call_sends_what_it_is_given_and_gives_what_is_answered() -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+        async with web(lambda seen: answer({"n": 1, "p": seen.path}), requests) as url, door() as outside:
+            found = await http(
+                outside,
+                get(
+                    f"{url}/a%20b?x=1",
+                    method="post",
+                    headers={"X-Trace": "t"},
+                    query={"q": "ü&", "l": [1, 2]},
+                    body={"order": 7},
+                ),
+            )
+            assert found.output == {"n": 1, "p": "/a b"}
+            (seen,) = requests
+            assert (seen.method, seen.query, seen.json) == ("POST", "x=1&q=%C3%BC%26&l=1&l=2", {"order": 7})
+            assert seen.headers["content-type"] == "application/json"
+            assert seen.headers["idempotency-key"] == "k.1"
+            assert seen.headers["x-trace"] == "t"
+            assert "cookie" not in seen.headers
+
+    run(scenario())
+
+
+def test_outputs() -> None:
+    async def scenario() -> None:
+        kinds: dict[str, Reply] = {
+            "/json": answer([1, {"a": None}], headers={"x-many": "a"}),
+            "/text": (200, {"content-type": "text/plain; charset=iso-8859-1"}, "é".encode("latin-1")),
+            "/bytes": (200, {"content-type": "image/png"}, b"\x89PNG"),
+            "/untyped": (200, {}, b'{"a": 1}'),
+            "/words": (200, {}, b"plain words"),
+            "/empty": (204, {}, b""),
+            "/wrong": (200, {"content-type": "application/json"}, b"{nothing"),
+            "/deep": (200, {"content-type": "application/json"}, b"[" * 200_000),
+        }
+        expected = {
+            "/json": [1, {"a": None}], "/text": "é", "/bytes": base64.b64encode(b"\x89PNG").decode(),
+            "/untyped": {"a": 1}, "/words": "plain words", "/empty": None,
+        }  # fmt: skip
+        async with web(lambda seen: kinds[seen.path]) as url, door() as outside:
+            for path, content in expected.items():
+                assert (await http(outside, get(url + path))).output == content
+                kept = kinds[path][2]
+                encoded = base64.b64encode(kept).decode() if kept else None
+                assert (await http(outside, get(url + path, output="raw"))).output == encoded
+            for path in ("/wrong", "/deep"):
+                assert problem(await http(outside, get(url + path)))[:2] == ("communication", 502)
+            response = (await http(outside, get(f"{url}/json?a=1", headers={"X-A": "b"}, output="response"))).output
+            assert response["request"]["method"] == "get"
+            assert response["request"]["uri"] == f"{url}/json?a=1"
+            assert response["request"]["headers"]["x-a"] == "b"
+            assert (response["statusCode"], response["content"]) == (200, [1, {"a": None}])
+            assert response["headers"]["x-many"] == "a"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, "communication"), (401, "authentication"), (403, "authorization"), (404, "communication"),
+     (418, "communication"), (500, "communication"), (503, "communication"), (599, "communication")],
+)  # fmt: skip
+def test_statuses_that_are_errors_have_their_status_and_say_nothing_of_the_answer(status: int, kind: str) -> None:
+    async def scenario() -> None:
+        async with web(lambda seen: answer({"hunter2": True}, status)) as url, door() as outside:
+            found = problem(await http(outside, get(f"{url}/pets/7?token=hunter2", headers={"X": "hunter2"})))
+            assert found[:2] == (kind, status)
+            assert found[2].startswith(f"GET {url}/pets/7 answered {status}")
+            assert "hunter2" not in found[2]
+
+    run(scenario())
+
+
+def test_with_secrets_errors_and_outputs_show_no_more_than_the_origin() -> None:
+    async def scenario() -> None:
+        secrets = {"mine": {"key": "hunter2"}}
+        async with web(lambda seen: answer({}, 200 if seen.method == "GET" else 404)) as url, door() as outside:
+            for method in ("get", "post"):
+                uri, headers = f"{url}/hunter2?k=hunter2", {"X-Key": "h2"}
+                made = get(uri, method=method, headers=headers, output="response")
+                found = await http(outside, made, secrets)
+                assert "hunter2" not in str(found)
+                assert "h2" not in str(found)
+                assert url in str(found)
+
+    run(scenario())
+
+
+def test_redirects_are_errors_unless_the_call_says_otherwise() -> None:
+    async def scenario() -> None:
+        def handler(seen: Seen) -> Reply:
+            if seen.path == "/from":
+                return 302, {"location": "/to?x=1"}, b""
+            return answer({"at": seen.path, "method": seen.method})
+
+        async with web(handler) as url, door() as outside:
+            assert problem(await http(outside, get(f"{url}/from")))[:2] == ("communication", 302)
+            assert (await http(outside, get(f"{url}/from", redirect=True))).output == {"at": "/to", "method": "GET"}
+            posted = await http(outside, get(f"{url}/from", method="post", body=1, redirect=True))
+            assert posted.output["method"] == "GET"
+
+    run(scenario())
+
+
+def test_a_redirect_that_cannot_be_followed_is_an_answer_when_redirects_are_none_errors() -> None:
+    async def scenario() -> None:
+        async with web(lambda seen: (304, {}, b"")) as url, door() as outside:
+            found = await http(outside, get(url, redirect=True, output="response"))
+            assert found.output["statusCode"] == 304
+            assert problem(await http(outside, get(url)))[1] == 304
+
+    run(scenario())
+
+
+def test_five_redirects_are_followed_and_not_one_more() -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+
+        def handler(seen: Seen) -> Reply:
+            left = int(seen.path[1:])
+            return (307, {"location": f"/{left - 1}"}, b"") if left else answer("there")
+
+        async with web(handler, requests) as url, door() as outside:
+            assert (await http(outside, get(f"{url}/5", redirect=True))).output == "there"
+            requests.clear()
+            kind, status, _ = problem(await http(outside, get(f"{url}/6", redirect=True)))
+            assert (kind, status, len(requests)) == ("communication", 508, 6)
+
+    run(scenario())
+
+
+def test_credentials_do_not_go_to_another_origin() -> None:
+    async def scenario() -> None:
+        there: list[Seen] = []
+        async with (
+            web(lambda seen: answer("far"), there) as far,
+            web(lambda seen: (302, {"location": f"{far}/x"}, b"")) as near,
+            door() as outside,
+        ):
+            policy = BasicAuthentication(username="u", password="p")
+            headers = {"X-Api-Key": "k", "Cookie": "c=d"}
+            found = await http(outside, get(near, redirect=True, headers=headers, authentication=policy))
+            assert found.output == "far"
+        (seen,) = there
+        assert not seen.headers.keys() & {"authorization", "cookie", "x-api-key"}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://[::1]/", "http://[::ffff:10.0.0.1]/",
+     "http://[64:ff9b::a00:1]/", "http://0x0a.1/", "http://192.168.1.1:1/"],
+)  # fmt: skip
+def test_a_redirect_into_a_private_network_is_refused(target: str) -> None:
+    async def scenario() -> None:
+        only = Limits(allowed=parse_networks("127.0.0.1"))
+        async with web(lambda seen: (302, {"location": target}, b"")) as url, Outside(only) as outside:
+            kind, status, detail = problem(await http(outside, get(url, redirect=True)))
+            assert (kind, status) == ("authorization", 403)
+            assert "FAAS_ALLOWED_ADDRESSES" in detail
+
+    run(scenario())
+
+
+def test_nothing_of_the_own_network_is_reached_unless_it_is_listed() -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+        async with web(lambda seen: answer("inside"), requests) as url, Outside() as outside:
+            port = url.rpartition(":")[2]
+            for host in ("127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"):
+                kind, status, _ = problem(await http(outside, get(f"http://{host}:{port}/")))
+                assert (kind, status) == ("authorization", 403), host
+        assert requests == []
+
+    run(scenario())
+
+
+class Turning(AbstractResolver):
+    """Gives a public address first and then a private one, as who rebinds a name does."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked = 0
+
+    async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> list[ResolveResult]:
+        address = self.addresses[min(self.asked, len(self.addresses) - 1)]
+        self.asked += 1
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_name_that_is_bound_anew_between_look_ups_does_not_get_inside() -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+        async with web(lambda seen: answer("inside"), requests) as url:
+            port = url.rpartition(":")[2]
+            resolver = Turning("192.0.2.1", "127.0.0.1")
+            limits = Limits(allowed=parse_networks("192.0.2.1"), connect=0.2)
+            async with Outside(limits, resolver) as outside:
+                found = problem(await http(outside, get(f"http://rebound.example:{port}/")))
+                assert found[0] in ("timeout", "communication"), "the first address may be called, but nobody is there"
+                found = problem(await http(outside, get(f"http://rebound.example:{port}/")))
+                assert found[:2] == ("authorization", 403)
+            assert resolver.asked == 2
+        assert requests == []
+
+    run(scenario())
+
+
+def test_a_name_is_called_by_its_name_at_the_address_that_was_checked() -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+        async with web(lambda seen: answer("in"), requests) as url:
+            port = url.rpartition(":")[2]
+            async with Outside(Limits(allowed=LOOPBACK), Turning("127.0.0.1")) as outside:
+                assert (await http(outside, get(f"http://shop.example:{port}/"))).output == "in"
+            assert requests[0].headers["host"] == f"shop.example:{port}"
+
+    run(scenario())
+
+
+def test_a_request_that_is_too_large_is_not_sent() -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+        async with web(lambda seen: answer(1), requests) as url, door(max_request=100) as outside:
+            kind, status, detail = problem(await http(outside, get(url, method="post", body="x" * 200)))
+            assert (kind, status) == ("communication", 413)
+            assert "202 bytes; 100 are allowed" in detail
+        assert requests == []
+
+    run(scenario())
+
+
+def test_an_answer_that_is_too_large_is_an_error_with_both_numbers() -> None:
+    async def scenario() -> None:
+        async with web(lambda seen: answer("x" * 2000)) as url, door(max_answer=1000) as outside:
+            kind, status, detail = problem(await http(outside, get(url)))
+            assert (kind, status) == ("communication", 502)
+            assert "2002 bytes; 1000 are allowed" in detail
+
+    run(scenario())
+
+
+async def _request(reader: asyncio.StreamReader) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+
+
+def test_a_body_without_end_is_cut_off() -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            await writer.drain()
+
+    async def scenario() -> None:
+        async with raw(endless) as address, door(max_answer=1 << 20) as outside:
+            assert "more than 1048576 bytes" in problem(await http(outside, get(f"http://{address}/")))[2]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate"])
+def test_a_decompression_bomb_is_cut_off_and_what_is_honest_is_read(encoding: str) -> None:
+    def packed(content: bytes) -> bytes:
+        if encoding == "gzip":
+            return gzip.compress(content)
+        made = zlib.compressobj(9, zlib.DEFLATED, 15 if encoding == "deflate" else -15)
+        return made.compress(content) + made.flush()
+
+    async def scenario() -> None:
+        bomb, honest = packed(b"0" * (64 << 20)), packed(b'"fine"')
+        headers = {"content-type": "application/json", "content-encoding": encoding.split()[-1]}
+        handler = lambda seen: (200, headers, bomb if seen.path == "/bomb" else honest)  # noqa: E731
+        async with web(handler) as url, door(max_answer=1 << 20) as outside:
+            before = time.process_time()
+            assert "more than 1048576 bytes" in problem(await http(outside, get(f"{url}/bomb")))[2]
+            assert time.process_time() - before < 1.0, "the rest was expanded too"
+            assert (await http(outside, get(f"{url}/honest"))).output == "fine"
+
+    run(scenario())
+
+
+def test_compressed_members_and_what_is_not_what_it_says() -> None:
+    async def scenario() -> None:
+        bodies = {
+            "/two": ("gzip", gzip.compress(b'"a') + gzip.compress(b'b"')),
+            "/lies": ("gzip", b"not gzip"),
+            "/other": ("br", b"x"),
+        }
+        handler = lambda seen: (200, {"content-encoding": bodies[seen.path][0]}, bodies[seen.path][1])  # noqa: E731
+        async with web(handler) as url, door() as outside:
+            assert (await http(outside, get(f"{url}/two"))).output == "ab"
+            for path in ("/lies", "/other"):
+                assert problem(await http(outside, get(url + path)))[:2] == ("communication", 502)
+
+    run(scenario())
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up() -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async def scenario() -> None:
+        async with raw(slow) as address, door(total=0.5) as outside:
+            before = time.monotonic()
+            kind, status, detail = problem(await http(outside, get(f"http://{address}/")))
+            assert (kind, status, detail) == ("timeout", 408, "no answer within 0.5 s")
+            assert time.monotonic() - before < 3
+
+    run(scenario())
+
+
+def test_a_call_that_is_cancelled_ends_its_request() -> None:
+    async def scenario() -> None:
+        arrived, gone = asyncio.Event(), asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await _request(reader)
+            arrived.set()
+            assert await reader.read() == b""
+            gone.set()
+
+        async with raw(silent) as address, door() as outside, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            call = tasks.create_task(http(outside, get(f"http://{address}/")))
+            await arrived.wait()
+            call.cancel()
+            await gone.wait()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete", "post"])
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"SSH-2.0-x\r\n\r\n"])
+def test_one_attempt_is_one_request_also_when_the_connection_breaks(method: str, says: bytes) -> None:
+    async def scenario() -> None:
+        requests = 0
+
+        async def breaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal requests
+            await _request(reader)
+            requests += 1
+            writer.write(says)
+
+        async with raw(breaks) as address, door() as outside:
+            found = problem(await http(outside, get(f"http://{address}/", method=method, body={"a": 1})))
+            assert found[:2] == ("communication", 502)
+        assert requests == 1
+
+    run(scenario())
+
+
+def test_no_answer_at_all_is_told_apart_by_whether_something_can_have_happened() -> None:
+    async def scenario() -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+            async with door() as outside:
+                assert problem(await http(outside, get(f"http://127.0.0.1:{port}/")))[:2] == ("communication", 503)
+                assert problem(await http(outside, get("http://nobody.invalid/")))[:2] == ("communication", 503)
+                assert problem(await http(outside, get(f"https://127.0.0.1:{port}/")))[:2] == ("communication", 503)
+
+    run(scenario())
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+    async def scenario() -> None:
+        async with web(lambda seen: answer(1)) as url, door() as outside:
+            found = problem(await http(outside, get(url.replace("http:", "https:"))))
+            assert found[:2] == ("communication", 502)
+            assert "TLS" in found[2]
+
+    run(scenario())
+
+
+def test_the_environment_names_no_proxy_and_no_cookie_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        requests: list[Seen] = []
+        handler = lambda seen: answer(1, headers={"set-cookie": "run=1; Path=/"})  # noqa: E731
+        async with web(handler, requests) as url, door() as outside:
+            for _ in range(2):
+                assert (await http(outside, get(url))).output == 1
+        assert len(requests) == 2
+        assert all("cookie" not in seen.headers for seen in requests)
+
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    run(scenario())
+
+
+def test_nothing_of_a_call_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with web(lambda seen: answer("hunter2", 500)) as url, door() as outside:
+            await http(outside, get(f"{url}/hunter2", headers={"X": "hunter2"}, body="hunter2", method="post"))
+            await http(outside, get("http://hunter2.invalid/hunter2"))
+
+    with caplog.at_level(logging.DEBUG):
+        run(scenario())
+    assert "hunter2" not in "".join(record.getMessage() for record in caplog.records if record.name != "asyncio")
+
+
+def test_many_calls_at_once_wait_for_each_other_without_losing_their_time() -> None:
+    async def scenario() -> None:
+        under_way = most = 0
+
+        async def one_by_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal under_way, most
+            await _request(reader)
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.05)
+            under_way -= 1
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+            await writer.drain()
+
+        async with raw(one_by_one) as address, door(max_calls=4, total=1.0) as outside:
+            async with asyncio.TaskGroup() as tasks:
+                calls = [tasks.create_task(http(outside, get(f"http://{address}/"))) for _ in range(60)]
+            assert [call.result().output for call in calls] == [1] * 60
+        assert most <= 4
+
+    run(scenario())
