@@ -76,6 +76,9 @@ def _drop_empty(meta: Json) -> None:
             del meta[field]
 
 
+_NAMELESS = "name or generateName is required"
+
+
 def name_problems(rtype: ResourceType, name: str) -> list[str]:
     """The rule for names of this resource."""
     if rtype.key == "namespaces":
@@ -88,18 +91,19 @@ def name_problems(rtype: ResourceType, name: str) -> list[str]:
 
 
 def check_name(rtype: ResourceType, meta: Json) -> None:
-    """Raise a 422 StatusError unless the object has a valid name."""
-    name = meta.get("name", "")
-    if not name:
-        error = fielderrors.required("metadata.name", "name or generateName is required")
+    """Raise a 422 StatusError unless the object has a name; of a custom one `errors` tells it with all else."""
+    if not meta.get("name") and not rtype.custom:
+        error = fielderrors.required("metadata.name", _NAMELESS)
         raise invalid(rtype.group, rtype.kind, "", [error])
 
 
 def errors(rtype: ResourceType, meta: Json, old: Json | None) -> list[FieldError]:
     """Problems of a whole metadata object; `old` is the one before an update."""
     found: list[FieldError] = []
-    if old is None:
-        name = meta["name"]
+    name = meta.get("name", "")
+    if not name:
+        found.append(fielderrors.required("metadata.name", _NAMELESS))
+    elif old is None:
         found += [fielderrors.invalid_value("metadata.name", name, problem) for problem in name_problems(rtype, name)]
     if "labels" in meta and (old is None or meta["labels"] != old.get("labels")):
         found += names.label_errors(meta["labels"], "metadata.labels")

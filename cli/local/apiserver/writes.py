@@ -131,7 +131,7 @@ class Writer:
         metadata.initialize(rtype, meta, time.time())
         metadata.check_name(rtype, meta)
         for _ in range(_GENERATED_NAME_ATTEMPTS):
-            key = (namespace if rtype.namespaced else "", meta["name"])
+            key = (namespace if rtype.namespaced else "", meta.get("name", ""))
             if not generated or self.store.get(rtype.key, key) is None:
                 break
             meta["name"] = ""

@@ -11,7 +11,7 @@ class Changes(Objects):
 
     def _replace(self) -> list[Step]:
         name = self._pick()
-        changed = {**self._current(name), **self.kind.body(self._random)}
+        changed = self._named({**self._current(name), **self.kind.body(self._random)})
         if self.kind.immutable or self.kind.name == "ReplicaSet":
             changed = self._current(name)
             changed["metadata"] = {**changed["metadata"], "annotations": {"n": str(self._random.randrange(9))}}
@@ -38,7 +38,7 @@ class Changes(Objects):
         if not edits:
             return []
         what, path, value = self._random.choice(edits)
-        body = {**self._current(name), **(self.kind.base or {})}
+        body = self._named({**self._current(name), **(self.kind.base or {})})
         return [Step(f"update with {what}", "PUT", self._at(name), edited(body, path, value))]
 
     def _merge(self) -> list[Step]:

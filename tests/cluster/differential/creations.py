@@ -49,7 +49,7 @@ class Creations(Objects):
 
     def _create_edited(self, edit: Edit) -> Step:
         what, path, value = edit
-        body = edited({**self._object(self._new_name()), **(self.kind.base or {})}, path, value)
+        body = edited(self._named({**self._object(self._new_name()), **(self.kind.base or {})}), path, value)
         return Step(f"create with {what}", "POST", self.collection, body)
 
     def _create_bad_metadata(self) -> list[Step]:

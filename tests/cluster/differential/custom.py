@@ -133,6 +133,23 @@ FUNCTION_RULES: list[Edit] = [  # what only the CEL rules of the definition refu
 ]
 
 
+def definition() -> Object:
+    document = {"dsl": "1.0.3", "namespace": "default", "name": "x", "version": "0.1.0", "tags": {"a": None}}
+    return {"document": document, "do": [{"greet": {"set": {"x": [1.5, None, {"y": ""}]}}}], "schedule": {"every": {}}}
+
+
+def workflow(random: Random) -> Object:
+    given: Object = {"input": random.choice([None, 1, "text", [], {"a": [None]}, True])}
+    return {"spec": {"definition": definition()} | (given if random.random() < 0.7 else {})}
+
+
+WORKFLOW_RULES: list[Edit] = [
+    ("another name in the definition", "spec.definition.document.name", "other"),
+    ("a dotted name", "metadata.name", "a.b"),
+    ("no document", "spec.definition.document", REMOVED),
+]
+
+
 def definitions() -> list[Object]:
     """Returns the CustomResourceDefinitions to create first: those of deploy/crds, and WIDGETS."""
     files = sorted((ROOT / "deploy/crds").glob("*.yaml"))
@@ -216,5 +233,19 @@ CUSTOM_KINDS = [
         invalid=[*bad_values(spec_schema("functions.faas.dev"), full_function(), "spec"), *FUNCTION_RULES],
         base={"spec": full_function()},
         status={"replicas": 1, "conditions": [{"type": "Ready", "status": "True", "reason": "Ready"}]},
+    ),
+    Kind(
+        "Workflow",
+        "faas.dev/v1alpha1",
+        "workflows",
+        workflow,
+        changes=[{"spec": {"input": 1}}, {"spec": {"input": None}}, {"spec": {"definition": {"schedule": None}}}],
+        invalid=[
+            *bad_values(spec_schema("workflows.faas.dev"), {"definition": definition(), "input": 1}, "spec"),
+            *WORKFLOW_RULES,
+        ],
+        base={"spec": {"definition": definition(), "input": None}},
+        status={"version": "0.1.0", "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted"}]},
+        named="spec.definition.document.name",
     ),
 ]

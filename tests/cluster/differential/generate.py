@@ -34,7 +34,7 @@ class Episode(Creations, Changes):
         always = [self._create, self._create, self._create_bad, self._create_bad, self._create_bad_metadata]
         always += [self._create_bad_name, self._create_odd, self._read_missing, self._list, self._list, self._malformed]
         if self.kind.deleted:
-            always += [self._generate_name, self._apply]
+            always += [self._apply] if self.kind.named else [self._generate_name, self._apply]
         if not self._live:
             return always
         always += [self._read, self._replace, self._replace, self._replace_stale, self._replace_bad, self._merge]

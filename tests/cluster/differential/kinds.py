@@ -28,6 +28,7 @@ class Kind:
     base: Object | None = None  # what the edits above are made on, where `body` may lack their fields
     status: Object | None = None  # a patch of the status subresource
     scale: bool = False
+    named: str = ""  # where in the object its name must stand once more
     namespaced: bool = True
     deleted: bool = True  # false: what a deletion does is mostly a controller's work, which neither server has here
 

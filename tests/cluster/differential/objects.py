@@ -35,7 +35,11 @@ class Objects:
         if self._random.random() < 0.7:
             metadata["labels"] = {"tier": self._random.choice("abc")}
         head = {"apiVersion": self.kind.api_version, "kind": self.kind.name, "metadata": metadata}
-        return {**head, **self.kind.body(self._random)}
+        return self._named({**head, **self.kind.body(self._random)})
+
+    def _named(self, body: Object) -> Object:
+        """Returns the body with its name also where its kind wants it once more."""
+        return edited(body, self.kind.named, body["metadata"]["name"]) if self.kind.named else body
 
     def _current(self, name: str, version: str | None = None) -> Object:
         """Returns the body of an update of the object as it is, at the version last seen unless told otherwise."""
