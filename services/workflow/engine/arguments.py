@@ -1,20 +1,21 @@
 """The arguments of calls, resolved when a command goes out and kept nowhere."""
 
-import re
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
-from services.contracts.workflow.auth import AuthenticationReference, Endpoint
+from services.contracts.workflow.auth import AuthenticationReference, Endpoint, OidcAuthentication
 from services.contracts.workflow.calls import Call, CallFunction, Subscription
 from services.contracts.workflow.expressions import Expression, Interpolation, Template
 from services.contracts.workflow.tasks import RunTask
+from services.contracts.workflow.uri import NotExpandable, expand
+from services.workflow.engine.errors import standard
 from services.workflow.engine.scope import Scope
 from services.workflow.engine.session import Session
 from services.workflow.engine.state import Frame
 
-_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]*)\}")
+_TEMPLATES: list[tuple[str, type[msgspec.Struct]]] = [("uri", Endpoint), ("authority", OidcAuthentication)]
+"""Fields with URI templates."""
 
 
 def arguments_of(session: Session, frame: Frame) -> Any:
@@ -40,8 +41,9 @@ def _resolved(value: Any, session: Session, scope: Scope, data: Any) -> Any:
         return _resolved(session.plan.definition.authentication_of(value), session, scope, data)
     if isinstance(value, msgspec.Struct):
         fields = {name: _resolved(getattr(value, name), session, scope, data) for name in value.__struct_fields__}
-        if isinstance(value, Endpoint) and isinstance(value.uri, str):
-            fields["uri"] = expand(value.uri, data, scope.variables())
+        for name, type_ in _TEMPLATES:
+            if isinstance(value, type_) and isinstance(getattr(value, name), str):  # what an expression gave is none
+                fields[name] = _expanded(getattr(value, name), data)
         return msgspec.structs.replace(value, **fields)
     if isinstance(value, dict):
         return {key: _resolved(item, session, scope, data) for key, item in value.items()}
@@ -50,15 +52,8 @@ def _resolved(value: Any, session: Session, scope: Scope, data: Any) -> Any:
     return value
 
 
-def expand(uri: str, data: Any, variables: dict[str, Any]) -> str:
-    """A URI template (RFC 6570, simple expansion): names are fields of the data or variables; unknown ones vanish."""
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[1]
-        value = data.get(name) if isinstance(data, dict) and name in data else variables.get(name)
-        if value is None or isinstance(value, dict | list):
-            return ""
-        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        return quote(text, safe="-._~")
-
-    return _NAME.sub(replace, uri)
+def _expanded(template: str, data: Any) -> str:
+    try:
+        return expand(template, data)
+    except NotExpandable as error:
+        raise standard("expression", str(error)) from None
