@@ -16,7 +16,7 @@ ROOT = 0
 """The id of the frame of the workflow itself."""
 
 
-class Frame(msgspec.Struct, kw_only=True):
+class Frame(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One task under way, or the workflow itself (id ROOT, pointer "").
 
     Ids count up through a run: a task done again, by a loop or a retry, has another, so ``(run, id)`` is the
@@ -66,7 +66,7 @@ class Frame(msgspec.Struct, kw_only=True):
     catching: bool = False
 
 
-class State(msgspec.Struct, kw_only=True):
+class State(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A run. ``ready`` are the frames to go on with, in order; a step may leave some (``Continue``)."""
 
     id: str = ""

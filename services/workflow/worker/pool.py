@@ -41,7 +41,7 @@ class Pool:
     async def __aexit__(self, *exception: Any) -> None:
         for task in self._tasks:
             task.cancel()
-        await self._group.__aexit__(*exception)
+        await self._group.__aexit__(None, None, None)  # an error of the body stays what it is, without a group
 
     @property
     def pids(self) -> list[int]:

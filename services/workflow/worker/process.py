@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -13,8 +12,7 @@ import msgspec
 
 from services.workflow.worker.framing import Splitter, framed
 from services.workflow.worker.notes import Notes, shared
-from services.workflow.worker.protocol import Forbidden
-from services.workflow.worker.serving import OUT_OF_MEMORY, Limits
+from services.workflow.worker.serving import Limits
 
 _ENDING = 2.0
 """Seconds in which a worker whose socket is closed ends by itself; it may be in the middle of a request."""
@@ -107,24 +105,10 @@ class Process(asyncio.Protocol):
             if self._process.returncode is None:  # cancelled
                 self.kill()
 
-    def blame(self, code: int, killed: bool) -> Forbidden | None:
-        """After the end: the expression that ended it; None when it was none, or when that is not sure. ``killed``:
-        by the service, for having been silent."""
+    def evaluated(self) -> tuple[int, str]:
+        """After the end: number and pointer of the evaluation that was under way; number 0: none was."""
         assert self._notes is not None
-        number, pointer = self._notes.read()
-        if not number:
-            return None
-        if killed or code == -signal.SIGPROF:
-            return Forbidden(number, pointer, f"took longer than {self._limits.time:g} s")
-        if code in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGSEGV):
-            return Forbidden(number, pointer, "took more memory than an expression may have")
-        return None
-
-    def suspected(self) -> Forbidden | None:
-        """After the end: the expression that was evaluated then, which may be innocent."""
-        assert self._notes is not None
-        number, pointer = self._notes.read()
-        return Forbidden(number, pointer, "ended the process that evaluated it") if number else None
+        return self._notes.read()
 
     def release(self) -> None:
         """Gives the notes' memory back."""

@@ -8,16 +8,15 @@ import msgspec
 
 from services.contracts.workflow import Problem
 from services.workflow.worker import protocol as p
+from services.workflow.worker.blame import DEATHS, blame
 from services.workflow.worker.process import Process
 from services.workflow.worker.sending import encoded
-from services.workflow.worker.serving import Limits
+from services.workflow.worker.serving import CHECK_BUDGET, Limits
 
 _log = logging.getLogger("workflow.worker")
 _PATIENCE = 20.0
 """Seconds without an answer after which a worker is taken for stuck (stopped, or starved): far beyond the limit that
 it has on processor time."""
-_DEATHS = 3
-"""How often a request may meet the unexplained end of a worker before it is given up."""
 _FORBIDDEN = 20
 """How many expressions of one request may end a worker each before it is given up."""
 _decode = msgspec.msgpack.Decoder(p.Answer).decode
@@ -91,7 +90,7 @@ class Slot:
                 before = self._answers
                 blamed = await self._serve()
                 failures = 0 if blamed or self._answers > before else failures + 1
-                if failures >= _DEATHS:
+                if failures >= DEATHS:
                     self._give_up("no worker process of the workflow service stays alive")
                 await asyncio.sleep(min(0.1 * 2**failures, 5.0) if failures > 1 else 0)
         finally:
@@ -131,7 +130,7 @@ class Slot:
         return bool(self._asked) and asyncio.get_running_loop().time() - self._progress > _PATIENCE
 
     def _bury(self, process: Process, code: int, killed: bool) -> bool:
-        """What becomes of the request that a process ended at: the others are innocent. Whether it is known why."""
+        """What becomes of the request that a process ended at: the others are innocent. Whether that is settled."""
         if not self._asked:
             _log.warning("worker process %d ended (%d); starting another", process.pid, code)
             return False
@@ -140,23 +139,23 @@ class Slot:
             self._asked.popleft()
             return True
         asked.deaths += 1
-        forbidden = process.blame(code, killed) or (process.suspected() if asked.deaths > 1 else None)
-        where = f"at {forbidden.pointer} of {asked.run}, which {forbidden.why}" if forbidden else f"({code})"
-        _log.warning("worker process %d ended %s; starting another", process.pid, where)
-        if forbidden is None:
-            if asked.deaths >= _DEATHS:
-                self._asked.popleft()
-                asked.settle(_ended(asked.request, f"{asked.deaths} worker processes ended at it (code {code})"))
+        seconds = self._limits.time * (CHECK_BUDGET if isinstance(asked.request, p.Check) else 1)
+        found = blame(code, killed, process.evaluated(), asked.deaths, seconds)
+        where = f" at {found.pointer} of {asked.run}: it {found.why}" if found else ""
+        _log.warning("worker process %d ended (%d)%s; starting another", process.pid, code, where)
+        if found is not None and not self._forbid(asked, found):
+            self._asked.popleft()
+            self._forbidden.pop(asked.run, None)
+            asked.settle(_ended(asked.request, found.why))
+        return found is not None
+
+    def _forbid(self, asked: Asked, found: p.Forbidden) -> bool:
+        """Whether it is of use to ask again without that expression."""
+        if not found.number or not isinstance(asked.request, p.Step):
             return False
-        if isinstance(asked.request, p.Step):
-            known = self._forbidden.setdefault(asked.run, [])
-            known.append(forbidden)
-            if len(known) <= _FORBIDDEN:
-                return True
-            del self._forbidden[asked.run]
-        self._asked.popleft()
-        asked.settle(_ended(asked.request, forbidden.why))
-        return True
+        known = self._forbidden.setdefault(asked.run, [])
+        known.append(found)
+        return len(known) <= _FORBIDDEN
 
     def _give_up(self, why: str) -> None:
         while self._asked:
