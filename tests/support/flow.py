@@ -253,8 +253,8 @@ class Answer:
 
 
 @contextlib.asynccontextmanager
-async def caller(bus: Bus) -> AsyncIterator[Caller]:
-    """Connections of a gateway and of a router."""
+async def caller(bus: Bus, answers: bool = True) -> AsyncIterator[Caller]:
+    """Connections of a gateway and, with ``answers``, of a router that has the test answer calls."""
     made = Caller(await client(bus, "gateway"), await client(bus, "router"))
 
     async def take(message: Msg) -> None:
@@ -262,8 +262,9 @@ async def caller(bus: Bus) -> AsyncIterator[Caller]:
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            await made.router.subscribe(subjects.INVOKE_ALL, queue=subjects.ROUTER_QUEUE, cb=take)
-            await made.router.flush()
+            if answers:
+                await made.router.subscribe(subjects.INVOKE_ALL, queue=subjects.ROUTER_QUEUE, cb=take)
+                await made.router.flush()
             yield made
     finally:
         await close_clients()

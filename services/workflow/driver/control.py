@@ -97,7 +97,7 @@ class Control:
     async def _run(self, message: Msg) -> Answer:
         workflow = _ref(message.subject)
         try:
-            given = message.data or b"null"
+            given = message.data or b"{}"
             asked = StartRun(input=msgspec.json.decode(given, type=msgspec.Raw))
         except msgspec.DecodeError as error:
             raise FaasError(Code.INVALID_JSON, f"the run's input is not JSON: {error}") from None
@@ -160,7 +160,7 @@ class Control:
         status = 201 if started.new else 200
         if asked.wait > 0:
             return status, _ENCODE(await self._wait_anywhere(started.ref, asked.wait))
-        given = msgspec.Raw(b"null") if isinstance(asked.input, msgspec.UnsetType) else asked.input
+        given = msgspec.Raw(b"{}") if isinstance(asked.input, msgspec.UnsetType) else asked.input
         if started.new:
             return status, _ENCODE(RunView(run=summary(started.ref, started.head), input=given))
         place = await self._routing.find(started.ref)

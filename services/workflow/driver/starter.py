@@ -50,7 +50,7 @@ class Starter:
             owner=self._owner, status="running", workflow=workflow.name, definition=accepted.digest,
             version=accepted.definition.document.version, started=time.time(), parent=parent,
         )  # fmt: skip
-        given = b"" if isinstance(asked.input, msgspec.UnsetType) else bytes(asked.input)
+        given = b"{}" if isinstance(asked.input, msgspec.UnsetType) else bytes(asked.input)
         try:
             await self._runs.begin(ref, head, Begin(ref.name, secrets.token_hex(_SEED_BYTES), given))
         except Outrun:
