@@ -44,6 +44,9 @@ def run(
         str | None,
         typer.Option("--id", metavar="ID", help="The run's id; the same one again is the same run, not another."),
     ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", "-r", help="With --wait: print an output that is a text as it is, not as JSON.")
+    ] = False,
     namespace: Namespace = "default",
     output: Output = "text",
     directory: Dir = None,
@@ -63,7 +66,7 @@ def run(
             _print_started(ref, run, view, output)
             return Exit.OK
         view = _followed(gateway, ref, run, body, limit)
-    return _print_end(run, view, output)
+    return _print_end(run, view, output, raw)
 
 
 def _start(gateway: Gateway, ref: FunctionRef, run: FunctionRef, body: bytes | None) -> dict[str, Any]:
@@ -126,12 +129,14 @@ def _events(lines: Iterator[bytes]) -> Iterator[bytes]:
             yield b""
 
 
-def _print_end(run: FunctionRef, view: dict[str, Any], output: str) -> int:
-    status = view["run"]["status"]
+def _print_end(run: FunctionRef, view: dict[str, Any], output: str, raw: bool) -> int:
+    status, result = view["run"]["status"], view.get("output")
     if output == "json":
         document(view, output)
+    elif status == "completed" and raw and isinstance(result, str):
+        sys.stdout.write(result + ("" if result.endswith("\n") else "\n"))
     elif status == "completed":
-        document(view.get("output"), "json")
+        document(result, "json")
     if status not in ENDED:
         note(f"run {run} is still {status}; follow it: faas workflow get {run}")
     elif status == "cancelled":

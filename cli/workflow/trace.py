@@ -1,5 +1,6 @@
 """``faas workflow trace``: a run as a tree of tasks."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from cli.workflow.runs import Output, Run, clock, item, problem, run_ref, span
 
 _SHOWN = 120
 """Characters of a value; ``-o json`` has more."""
+_CUT = re.compile(r"… \(\d+ bytes\)\Z")
 _MARKS = {
     "completed": "✓", "faulted": "✗", "cancelled": "⊘", "skipped": "-", "waiting": "…", "running": "▸", "pending": "·",
 }  # fmt: skip
@@ -61,7 +63,7 @@ def heading(node: dict[str, Any]) -> str:
 def details(node: dict[str, Any]) -> Iterator[str]:
     """What is known of a task, a line each."""
     if "input" in node:
-        yield f"input   {shown(node['input'], _SHOWN)}"
+        yield f"input   {_value(node['input'])}"
     attempts = node.get("attempts") or []
     for attempt in attempts if len(attempts) > 1 or any(found.get("error") for found in attempts) else []:
         error = f"  {'; '.join(problem(attempt['error']))}" if attempt.get("error") else ""
@@ -72,6 +74,13 @@ def details(node: dict[str, Any]) -> Iterator[str]:
         took = span(wait["since"], wait.get("endedAt"))
         yield f"waited  for {wait['kind']}  {clock(wait['since'])}  {took}  {until}".rstrip()
     if "output" in node:
-        yield f"output  {shown(node['output'], _SHOWN)}"
+        yield f"output  {_value(node['output'])}"
     if node.get("error"):
         yield f"error   {'; '.join(problem(node['error']))}"
+
+
+def _value(value: Any) -> str:
+    """A value as JSON; of one that the service has cut, what it left."""
+    if isinstance(value, str) and (cut := _CUT.search(value)):
+        return value[:_SHOWN] + cut[0]
+    return shown(value, _SHOWN)

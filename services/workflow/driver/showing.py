@@ -20,6 +20,7 @@ from services.contracts.workflow import parse
 from services.workflow.driver.run import Run
 from services.workflow.driver.transitions import Transitions
 from services.workflow.engine.plan import Plan
+from services.workflow.engine.records import RunStarted
 from services.workflow.store.heads import Head
 from services.workflow.views.trace import Tracer
 from services.workflow.worker import snapshot
@@ -103,8 +104,7 @@ class Showing:
         """A run as a tree; from its last snapshot on when what lies before is not kept any more."""
         document = await self.definition(run.definition)
         plan = await asyncio.to_thread(lambda: Plan(parse(msgspec.json.decode(document))))
-        first = await self._store.page(ref, 1, 1)
-        if first and b'"RunStarted"' in first[0].message:
+        if await self._is_whole(ref):
             tracer = Tracer(plan)
             await self._add_all(tracer, ref)
             return tracer.trace(run)
@@ -116,6 +116,14 @@ class Showing:
             for record in unpack(message, stored.history.blobs):
                 tracer.add(record)
         return tracer.trace(run)
+
+    async def _is_whole(self, ref: FunctionRef) -> bool:
+        """Whether the history is kept from its beginning on, which may be a large record."""
+        for page in await self._store.page(ref, 1, 1):
+            wanted = digests(page.message)
+            blobs = await self._store.blobs(ref, wanted) if wanted else {}
+            return any(isinstance(record, RunStarted) for record in unpack(page.message, blobs))
+        return False
 
     async def _add_all(self, tracer: Tracer, ref: FunctionRef) -> None:
         start = 1
