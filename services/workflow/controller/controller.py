@@ -47,6 +47,7 @@ class Controller:
         self._under_way: set[str] = set()
         self._again: set[str] = set()
         self._judged: dict[str, tuple[str, int]] = {}
+        self._written: dict[str, tuple[Workflow, set[str]]] = {}
 
     def missing(self) -> str | None:
         """What is missing for runs to start; None when nothing is."""
@@ -105,7 +106,9 @@ class Controller:
         workflow = self.definitions.workflow(ref)
         if workflow is None:
             self._judged.pop(key, None)
+            self._written.pop(key, None)
             return
+        workflow = self._newest(key, workflow)
         verdict = await self.definitions.verdict(workflow)
         wanted = status_of(workflow, verdict, time.time())
         if not self._says(workflow, wanted):
@@ -114,6 +117,14 @@ class Controller:
         self._judged[key] = (workflow.metadata.uid, workflow.metadata.generation)
         if isinstance(verdict, Accepted) and workflow.spec.input is not UNSET and not workflow.status.run:
             await self._start_run(ref, workflow)
+
+    def _newest(self, key: str, told: Workflow) -> Workflow:
+        """What the API server last answered to a write, as long as its watch tells what was there before."""
+        written, replaced = self._written.get(key, (told, set()))
+        if told.metadata.resource_version in replaced:
+            return written
+        self._written.pop(key, None)
+        return told
 
     def _says(self, workflow: Workflow, wanted: WorkflowStatus) -> bool:
         """Whether the status needs no change. What this process has said of a spec it says once: an older and a newer
@@ -134,4 +145,7 @@ class Controller:
         """The Workflow with its new status. Raises ApiError 409 when it has changed meanwhile."""
         body = {"metadata": {"resourceVersion": workflow.metadata.resource_version}, "status": status}
         answer = await self._kube.patch(f"{path_of(ref)}/status", body)
-        return msgspec.json.decode(answer, type=Workflow)
+        written = msgspec.json.decode(answer, type=Workflow)
+        _, replaced = self._written.get(str(ref), (written, set()))
+        self._written[str(ref)] = written, replaced | {workflow.metadata.resource_version}
+        return written

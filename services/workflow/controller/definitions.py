@@ -18,6 +18,7 @@ __all__ = ["Accepted", "Definitions", "Refused"]
 
 log = logging.getLogger("workflow")
 
+_TRIES, _PAUSE = 5, 0.5
 LATEST = ("", "latest")
 Listener = Callable[[FunctionRef, Accepted | None], None]
 
@@ -84,6 +85,20 @@ class Definitions:
         if version not in LATEST:
             return await self._version(workflow, version)
         return await self.verdict(workflow)
+
+    async def settled(self) -> None:
+        """Returns when there is a verdict on every Workflow that there was at the start, and who listens was told."""
+        await self.synced.wait()
+        for key in list(self._cache.objects):
+            for _ in range(_TRIES):
+                workflow = self._cache.objects.get(key)
+                try:
+                    if workflow is not None:
+                        await self.verdict(workflow)
+                    break
+                except Exception as error:  # the controller says what is wrong; it must not keep the others waiting
+                    log.info("workflow %s is not judged yet: %s", key, error)
+                    await asyncio.sleep(_PAUSE)
 
     def workflow(self, ref: FunctionRef) -> Workflow | None:
         """A Workflow as last told by the API server."""
