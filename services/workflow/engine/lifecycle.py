@@ -9,99 +9,119 @@ from services.workflow.engine.plan import Plan
 from services.workflow.engine.scope import iso
 from services.workflow.engine.state import ROOT, State
 
-_RUN: dict[type[r.Record], tuple[str, str]] = {
-    r.RunStarted: ("started", "startedAt"),
-    r.RunSuspended: ("suspended", "suspendedAt"),
-    r.RunResumed: ("resumed", "resumedAt"),
-    r.RunCompleted: ("completed", "completedAt"),
-    r.RunFaulted: ("faulted", "faultedAt"),
-    r.RunCancelled: ("cancelled", "cancelledAt"),
-}
-_TASK: dict[type[r.Record], tuple[str, str]] = {
-    r.TaskCreated: ("created", "createdAt"),
-    r.TaskStarted: ("started", "startedAt"),
-    r.TaskRetried: ("retried", "retriedAt"),
-    r.TaskEnded: ("completed", "completedAt"),
-}
-
 
 def lifecycle(plan: Plan, state: State, record: r.Record) -> list[Publish]:
     """The events of a record, ``state`` being the one before it."""
-    made: list[Publish] = []
-    run = record.id if isinstance(record, r.RunStarted) else state.id
-    document = plan.definition.document
-    workflow = f"{document.name}-{run}.{document.namespace}"
+    tell = _TELLERS.get(type(record))
+    if tell is None:
+        return []
+    events = _Events(plan, state, record)
+    tell(events, state, record)
+    return events.made
 
-    def task(kind: str, pointer: str, field: str, **more: Any) -> None:
-        data = {"workflow": workflow, "task": pointer, field: iso(record.at)} | more
-        made.append(Publish(kind=f"task.{kind}", data=data))
 
-    found = _TASK.get(type(record))
-    if found is not None:
-        pointer = record.pointer if isinstance(record, r.TaskCreated) else _pointer(state, record)
+class _Events:
+    """Those of one record."""
+
+    def __init__(self, plan: Plan, state: State, record: r.Record) -> None:
+        document = plan.definition.document
+        run = record.id if isinstance(record, r.RunStarted) else state.id
+        self.definition = {"name": document.name, "namespace": document.namespace, "version": document.version}
+        self.workflow = f"{document.name}-{run}.{document.namespace}"
+        self.time = iso(record.at)
+        self.made: list[Publish] = []
+
+    def task(self, kind: str, pointer: str, **more: Any) -> None:
+        """A task's; the workflow itself, which has no pointer, is no task."""
         if pointer:
-            task(found[0], pointer, found[1])
-    _add_ended(state, record, task)
-    if isinstance(record, r.RunSuspended | r.RunResumed):
-        verb = "suspended" if isinstance(record, r.RunSuspended) else "resumed"
-        for frame_id in state.below(ROOT):
-            task(verb, state.frames[frame_id].pointer, f"{verb}At")
-    made += _correlation(state, record, workflow)
-    if type(record) in _RUN:
-        kind, field = _RUN[type(record)]
-        data: dict[str, Any] = {"name": workflow, field: iso(record.at)}
-        if isinstance(record, r.RunStarted):
-            data["definition"] = {
-                "name": document.name,
-                "namespace": document.namespace,
-                "version": document.version,
-            }
-        if isinstance(record, r.RunFaulted):
-            data["error"] = record.error
-        made.append(Publish(kind=f"workflow.{kind}", data=data))
-    return made
+            data = {"workflow": self.workflow, "task": pointer, f"{kind}At": self.time} | more
+            self.made.append(Publish(kind=f"task.{kind}", data=data))
+
+    def run(self, kind: str, **more: Any) -> None:
+        """The workflow's."""
+        data = {"name": self.workflow, f"{kind.rpartition('-')[2]}At": self.time} | more
+        self.made.append(Publish(kind=f"workflow.{kind}", data=data))
 
 
-def _correlation(state: State, record: r.Record, workflow: str) -> list[Publish]:
-    """The workflow begins to consume events, or has what it listened for."""
-    if isinstance(record, r.TaskWaits) and record.waits == "events" and not state.frames[record.frame].waits:
-        return [Publish(kind="workflow.correlation-started", data={"name": workflow, "startedAt": iso(record.at)})]
-    if isinstance(record, r.EventConsumed) and record.complete and state.frames[record.frame].waits == "events":
-        data: dict[str, Any] = {"name": workflow, "completedAt": iso(record.at)}
+def _run_started(events: _Events, state: State, record: r.RunStarted) -> None:
+    events.run("started", definition=events.definition)
+
+
+def _run_suspended(events: _Events, state: State, record: r.Record) -> None:
+    _all_tasks(events, state, "suspended")
+
+
+def _run_resumed(events: _Events, state: State, record: r.Record) -> None:
+    _all_tasks(events, state, "resumed")
+
+
+def _all_tasks(events: _Events, state: State, kind: str) -> None:
+    for frame_id in state.below(ROOT):
+        events.task(kind, state.frames[frame_id].pointer)
+    events.run(kind)
+
+
+def _run_completed(events: _Events, state: State, record: r.RunCompleted) -> None:
+    events.run("completed")
+
+
+def _run_faulted(events: _Events, state: State, record: r.RunFaulted) -> None:
+    for pointer in _up(state, record.frame, None):
+        events.task("faulted", pointer, error=record.error)
+    events.run("faulted", error=record.error)
+
+
+def _run_cancelled(events: _Events, state: State, record: r.RunCancelled) -> None:
+    _cancelled(events, state, ROOT)
+    events.run("cancelled")
+
+
+def _task_created(events: _Events, state: State, record: r.TaskCreated) -> None:
+    events.task("created", record.pointer)
+
+
+def _task_started(events: _Events, state: State, record: r.TaskStarted) -> None:
+    events.task("started", state.frames[record.frame].pointer)
+
+
+def _task_waits(events: _Events, state: State, record: r.TaskWaits) -> None:
+    if record.waits == "events" and not state.frames[record.frame].waits:  # the workflow begins to consume
+        events.run("correlation-started")
+
+
+def _event_consumed(events: _Events, state: State, record: r.EventConsumed) -> None:
+    if record.complete:
         keys = state.frames[record.frame].correlations | record.correlations
-        return [Publish(kind="workflow.correlation-completed", data=data | ({"correlationKeys": keys} if keys else {}))]
-    return []
+        events.run("correlation-completed", **({"correlationKeys": keys} if keys else {}))
 
 
-def _pointer(state: State, record: Any) -> str:
-    return state.frames[record.frame].pointer
+def _task_retried(events: _Events, state: State, record: r.TaskRetried) -> None:
+    events.task("retried", state.frames[record.frame].pointer)
 
 
-def _add_ended(state: State, record: r.Record, task: Callable[..., None]) -> None:
+def _task_ended(events: _Events, state: State, record: r.TaskEnded) -> None:
+    frame = state.frames[record.frame]
+    events.task("completed", frame.pointer)
+    if record.fork == "won":
+        assert frame.parent is not None
+        _cancelled(events, state, frame.parent, but=record.frame)
+
+
+def _error_caught(events: _Events, state: State, record: r.ErrorCaught) -> None:
+    faulted = _up(state, record.origin, record.frame)
+    for frame_id in reversed(state.below(record.frame)):
+        pointer = state.frames[frame_id].pointer
+        if pointer in faulted:
+            events.task("faulted", pointer, error=record.error)
+        else:
+            events.task("cancelled", pointer)
+
+
+def _cancelled(events: _Events, state: State, above: int, but: int | None = None) -> None:
     """Tasks that a record ends without completing them."""
-    if isinstance(record, r.RunFaulted):
-        for pointer in _up(state, record.frame, None):
-            task("faulted", pointer, "faultedAt", error=record.error)
-    elif isinstance(record, r.ErrorCaught):
-        faulted = _up(state, record.origin, record.frame)
-        for frame_id in reversed(state.below(record.frame)):
-            pointer = state.frames[frame_id].pointer
-            if pointer in faulted:
-                task("faulted", pointer, "faultedAt", error=record.error)
-            else:
-                task("cancelled", pointer, "cancelledAt")
-    elif isinstance(record, r.RunCancelled) or (isinstance(record, r.TaskEnded) and record.fork == "won"):
-        above = 0 if isinstance(record, r.RunCancelled) else state.frames[_parent(state, record)].id
-        ended = record.frame if isinstance(record, r.TaskEnded) else None
-        for frame_id in reversed(state.below(above)):
-            if frame_id != ended:
-                task("cancelled", state.frames[frame_id].pointer, "cancelledAt")
-
-
-def _parent(state: State, record: Any) -> int:
-    parent = state.frames[record.frame].parent
-    assert parent is not None
-    return parent
+    for frame_id in reversed(state.below(above)):
+        if frame_id != but:
+            events.task("cancelled", state.frames[frame_id].pointer)
 
 
 def _up(state: State, frame_id: int | None, stop: int | None) -> list[str]:
@@ -112,3 +132,20 @@ def _up(state: State, frame_id: int | None, stop: int | None) -> list[str]:
             pointers.append(frame.pointer)
         frame_id = frame.parent
     return pointers
+
+
+_TELLERS: dict[type[r.Record], Callable[[_Events, State, Any], None]] = {
+    r.RunStarted: _run_started,
+    r.RunSuspended: _run_suspended,
+    r.RunResumed: _run_resumed,
+    r.RunCompleted: _run_completed,
+    r.RunFaulted: _run_faulted,
+    r.RunCancelled: _run_cancelled,
+    r.TaskCreated: _task_created,
+    r.TaskStarted: _task_started,
+    r.TaskWaits: _task_waits,
+    r.EventConsumed: _event_consumed,
+    r.TaskRetried: _task_retried,
+    r.TaskEnded: _task_ended,
+    r.ErrorCaught: _error_caught,
+}

@@ -1,6 +1,7 @@
 """What expressions of a run see: the arguments of the language and the variables of enclosing tasks."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from msgspec import UNSET
@@ -17,6 +18,7 @@ More = dict[str, Any] | None
 """Further variables, by name."""
 
 
+@lru_cache(maxsize=8)  # the records of a step have one time
 def iso(at: float) -> str:
     """A time as RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

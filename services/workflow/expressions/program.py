@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import jq
+import msgspec
 
 from services.contracts.workflow.expressions import Expression
 from services.workflow.expressions.lexis import FORBIDDEN, Refused, variables
@@ -19,6 +20,7 @@ _SHADOWS = "".join(
     for name in [*sorted(FORBIDDEN - {"import", "include"}), "debug(f)", "halt_error(f)"]
 )
 _NOW = "__now"
+_encode = msgspec.json.Encoder().encode
 
 
 class ExpressionError(ValueError):
@@ -62,7 +64,8 @@ def evaluate(expression: Expression, data: Any, arguments: Mapping[str, Any], no
     try:
         program, bound = _program(expression.text, frozenset(arguments))
         values = {name: arguments[name] for name in bound} | {_NOW: now}
-        return next(iter(program.input_value([values, data])), None)
+        text = _encode([values, data]).decode()  # half the time of what input_value does
+        return next(iter(program.input_text(text)), None)
     except (ValueError, RecursionError) as error:
         if expression.loose:
             return expression.text
