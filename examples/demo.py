@@ -120,6 +120,30 @@ def call(story: Story, gateway: str, nats: str) -> None:
     print()
 
 
+def run_workflows(story: Story) -> None:
+    story.tell("a workflow chains functions that know nothing of each other: a text, its words, a report")
+    story.run("faas", "deploy", "report")
+    story.run("faas", "deploy", "workflows/word-report.yaml")
+    opticks = _input(story, "opticks", OPTICKS.read_text(encoding="utf-8"))
+    story.run("faas", "workflow", "run", "default/word-report", "-", "--wait", "--raw", stdin=opticks)
+    story.tell("another has a fork, retries, a wait, and a catch that undoes: two libraries get a text, or none does")
+    story.run("faas", "deploy", "library", "--max", "1", "--idempotent")
+    story.run("faas", "deploy", "workflows/legal-deposit.yaml")
+    story.run("faas", "workflow", "run", "default/legal-deposit", "-", "--wait", "--id", "too-long", stdin=opticks)
+    part = _input(story, "book-one", OPTICKS.read_text(encoding="utf-8")[:100_000])
+    story.run("faas", "workflow", "run", "default/legal-deposit", "-", "--wait", "--id", "book-one", stdin=part)
+    story.run("faas", "workflow", "list")
+    story.tell("what happened, as it is kept")
+    story.run("faas", "workflow", "trace", "default/too-long")
+
+
+def _input(story: Story, title: str, text: str) -> Path:
+    """A workflow's input in a file."""
+    file = story.directory / f"{title}.json"
+    file.write_text(json.dumps({"title": title, "text": text}), encoding="utf-8")
+    return file
+
+
 def scale(story: Story, gateway: str) -> None:
     story.tell("load scales it out")
     load = story.background(
@@ -146,7 +170,7 @@ def scale(story: Story, gateway: str) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="faas-demo-") as directory:
         story = Story(Path(directory))
-        story.tell("start the platform: NATS, a Kubernetes API and kubelet, gateway, router, scaler")
+        story.tell("start the platform: NATS, a Kubernetes API and kubelet, gateway, router, scaler, workflow")
         try:
             story.run("faas", "up", "--detach", "--gateway-port", "0", "--nats-port", "0")
             status = json.loads(story.run("faas", "status", "-o", "json", quiet=True))
@@ -157,6 +181,7 @@ def main() -> None:
             )
             try:
                 call(story, status["gateway"], status["nats"])
+                run_workflows(story)
                 scale(story, status["gateway"])
             finally:
                 subscriber.terminate()

@@ -88,6 +88,19 @@ class ControlPlane:
     def pids(self) -> dict[str, int]:
         return {child.name: child.pid for child in self._children}
 
+    def server(self, name: str) -> Child:
+        """Returns etcd, apiserver, controller-manager or scheduler, for a test to stop and start."""
+        return next(child for child in self._children if child.name == name)
+
+    def wait_ready(self) -> None:
+        """Returns when an API server that was started again answers; raises ClusterError."""
+        api = Api(self.url, self._tokens[ADMIN], self.ca_file)
+        self.server("apiserver").wait_until(lambda: answers_ready(api), "an answer to /readyz")
+        api.close()
+
+    def token(self, user: str = ADMIN) -> str:
+        return self._tokens[user]
+
     def start(self) -> None:
         """Returns when objects, Pods included, can be created; raises ClusterError with the log that says why not."""
         self.directory.mkdir(parents=True, exist_ok=True)

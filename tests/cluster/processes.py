@@ -4,11 +4,12 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from cli.local.ports import free_port
 
 LIBC = ctypes.CDLL(None, use_errno=True)  # loaded here: the child of a fork may do next to nothing
 PR_SET_PDEATHSIG = 1
@@ -33,16 +34,23 @@ class Child:
     ) -> None:
         self.name = name
         self.log = directory / f"{name}.log"
+        self._command = [str(word) for word in command]
+        self._environment = None if environment is None else dict(environment)
+        self._death_signal = death_signal
+        self.start()
+
+    def start(self) -> None:
+        """Starts it (again, after `stop`)."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [str(word) for word in command],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=None if environment is None else dict(environment),
-                cwd=directory,
+                env=self._environment,
+                cwd=self.log.parent,
                 start_new_session=True,  # Ctrl-C is for the test run, which then stops its children in order
-                preexec_fn=lambda: die_with_parent(death_signal, os.getppid()),
+                preexec_fn=lambda: die_with_parent(self._death_signal, os.getppid()),
             )
 
     @property
@@ -83,8 +91,7 @@ def die_with_parent(death_signal: signal.Signals, parent_seen: int) -> None:
 
 def free_ports(count: int) -> list[int]:
     """Returns loopback ports that nothing listens on now; another process may still take one before it is used."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port(found))
+    return list(found)

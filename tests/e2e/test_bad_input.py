@@ -56,7 +56,7 @@ def test_a_body_over_the_limit_is_413_with_both_numbers(platform: Platform) -> N
 
 def test_a_control_character_in_a_header_is_refused(platform: Platform) -> None:
     parts = urllib.parse.urlsplit(platform.gateway)
-    with socket.create_connection((parts.hostname, parts.port), 5) as raw:
+    with socket.create_connection((parts.hostname, parts.port), 40) as raw:
         lines = ["POST /default/absent HTTP/1.1", f"Host: {parts.netloc}", "Faas-Id: a\x01b", "Content-Length: 2"]
         raw.sendall("\r\n".join(lines).encode() + b"\r\n\r\n{}")
         assert raw.recv(4096).split(b" ")[1] == b"400"
@@ -91,7 +91,7 @@ BROKEN = [
 def test_a_function_that_cannot_start_says_why(
     platform: Platform, tmp_path: Path, name: str, source: str, said: str
 ) -> None:
-    done = platform.faas("deploy", str(write(tmp_path / name, source)), "--wait-timeout", "15s")
+    done = platform.faas("deploy", str(write(tmp_path / name, source)), "--wait-timeout", "60s")
     assert done.code in (1, 2)
     assert said in done.out + done.err
 
@@ -160,7 +160,7 @@ def test_manifests_with_wrong_fields_are_refused_naming_them(
 def test_a_port_in_use_is_said_so(platform: Platform, tmp_path: Path) -> None:
     port = urllib.parse.urlsplit(platform.gateway).port
     done = run(
-        FAAS, "up", "--detach", "--dir", str(tmp_path), "--gateway-port", str(port), "--nats-port", "0", timeout=60
+        FAAS, "up", "--detach", "--dir", str(tmp_path), "--gateway-port", str(port), "--nats-port", "0", timeout=100
     )
     assert done.code == 1
     assert f"port {port}" in done.err

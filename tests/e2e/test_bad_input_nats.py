@@ -22,7 +22,7 @@ class Raw:
 
     def __init__(self, url: str) -> None:
         parts = urllib.parse.urlsplit(url)
-        self._socket = socket.create_connection((parts.hostname, parts.port), 10)
+        self._socket = socket.create_connection((parts.hostname, parts.port), 40)
         self._file: IO[bytes] = self._socket.makefile("rb")
         login = {
             "user": parts.username,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import BIN, faas
+from tests.support.patience import PATIENCE
 from tests.support.platform import FAAS, Platform
 from tests.support.source import write
 
@@ -95,7 +96,7 @@ def test_logs_follow(platform: Platform, told: str) -> None:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         line = ""
         os.set_blocking(process.stdout.fileno(), False)
         while "called" not in line and time.monotonic() < deadline:
@@ -103,7 +104,7 @@ def test_logs_follow(platform: Platform, told: str) -> None:
             line = process.stdout.readline()
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE)
     assert "called" in line
 
 
@@ -115,14 +116,14 @@ def test_events_as_they_happen(platform: Platform, told: str) -> None:
     assert process.stdout is not None
     seen: list[str] = []
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         os.set_blocking(process.stdout.fileno(), False)
         while len(seen) < 2 and time.monotonic() < deadline:
             platform.faas("execute", told, "1", check=True)
             seen += process.stdout.readlines()
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE)
     verbs = [json.loads(line)["type"] for line in seen]
     assert verbs[:2] in (
         ["dev.faas.function.received", "dev.faas.function.completed"],
@@ -132,7 +133,7 @@ def test_events_as_they_happen(platform: Platform, told: str) -> None:
 
 def test_kubectls_plugin(platform: Platform, told: str) -> None:
     done = subprocess.run(
-        [str(BIN / "kubectl-execute"), told, '{"a":1}'], capture_output=True, text=True, timeout=30, check=False,
+        [str(BIN / "kubectl-execute"), told, '{"a":1}'], capture_output=True, text=True, timeout=100, check=False,
         env={**os.environ, "FAAS_DIR": str(platform.directory)},
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, 'execute function success, result: {"a":1}\n')

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.platform import Platform
 from tests.support.source import write
 
@@ -54,10 +55,10 @@ def revision(platform: Platform, name: str) -> str:
 def test_a_function_that_takes_too_much_memory_is_killed_and_says_so(platform: Platform, tmp_path: Path) -> None:
     folder = write(tmp_path / "greedy", GREEDY)
     platform.faas("deploy", str(folder), "--min", "1", "--memory", "100Mi", check=True)
-    deadline, seen = time.monotonic() + 30, set[str]()
+    deadline, seen = time.monotonic() + PATIENCE, set[str]()
     while "OOMKilled" not in seen:  # its first end is followed by another run at once, the second one by a pause
         assert time.monotonic() < deadline, seen
-        assert platform.faas("execute", "default/greedy", "0", "--wait=20").code in (1, 4)
+        assert platform.faas("execute", "default/greedy", "0", "--wait=40").code in (1, 4)
         seen.add(str(ready(platform, "greedy")["reason"]))
     assert seen <= {"PodsReady", "OOMKilled"}
     assert platform.faas("execute", "default/greedy", "0").out == (
@@ -71,7 +72,7 @@ def test_a_function_that_takes_too_much_memory_is_killed_and_says_so(platform: P
 def test_a_missing_secret_is_named_and_its_arrival_is_noticed(platform: Platform, tmp_path: Path) -> None:
     manifest = tmp_path / "needs-secret.yaml"
     manifest.write_text(SECRET)
-    done = platform.faas("deploy", str(manifest), "--wait-timeout", "10s")
+    done = platform.faas("deploy", str(manifest), "--wait-timeout", "60s")
     assert done.code == 1
     assert 'CreateContainerConfigError: secret "keys-of-it" not found' in done.err
     assert ready(platform, "needs-secret")["message"] == 'secret "keys-of-it" not found'
@@ -87,12 +88,12 @@ def test_a_missing_secret_is_named_and_its_arrival_is_noticed(platform: Platform
     }
     (tmp_path / "secret.json").write_text(json.dumps(secret))
     platform.kubectl("apply", "-f", str(tmp_path / "secret.json"), check=True)
-    done = platform.faas("execute", "default/needs-secret", "1", "--wait=20", check=True)
+    done = platform.faas("execute", "default/needs-secret", "1", "--wait=40", check=True)
     assert done.out == 'execute function success, result: ["sesame","sesame","plain"]\n'
 
 
 def test_an_image_is_refused_on_a_node_that_runs_processes(platform: Platform) -> None:
-    options = ("--image", "registry.example/own:1", "--name", "own-image", "--wait-timeout", "10s")
+    options = ("--image", "registry.example/own:1", "--name", "own-image", "--wait-timeout", "60s")
     done = platform.faas("deploy", *options)
     assert done.code == 1
     assert "'registry.example/own:1' can't be run on this node, which runs processes, not containers" in done.err
@@ -130,7 +131,7 @@ def test_a_deleted_function_leaves_nothing_and_its_name_is_free(platform: Platfo
         platform.faas("delete", "reborn", "-n", "reborn", "--wait", check=True)
         assert platform.faas("execute", "reborn/reborn", "0").code == 3
     kinds = "functions,replicasets,pods"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while left := platform.kubectl("get", kinds, "-n", "reborn", "-o", "name", check=True).out:
         assert time.monotonic() < deadline, left
         time.sleep(0.1)  # kubectl has nothing to wait for when the last one goes between two of its requests

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from cli.local.ports import free_port
-from tests.support.platform import CHOICE, LEVEL1
+from tests.support.platform import on_level1
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get(CHOICE) == LEVEL1, reason="the pages start the one-machine platform by themselves"
-)
+pytestmark = pytest.mark.skipif(on_level1(), reason="the pages start the one-machine platform by themselves")
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -8,6 +8,7 @@ import nats
 import pytest
 
 from tests.support.http import http
+from tests.support.patience import PATIENCE
 from tests.support.platform import Platform
 from tests.support.source import write
 
@@ -43,7 +44,7 @@ def test_a_plain_nats_client_needs_nothing_but_its_url(platform: Platform, add: 
     async def request() -> tuple[bytes, dict[str, str]]:
         client = await nats.connect(platform.nats)
         try:
-            reply = await client.request(f"faas.invoke.{add.replace('/', '.')}", b'{"x":3,"y":4}', timeout=5)
+            reply = await client.request(f"faas.invoke.{add.replace('/', '.')}", b'{"x":3,"y":4}', timeout=PATIENCE)
             return reply.data, dict(reply.headers or {})
         finally:
             await client.close()
@@ -61,10 +62,12 @@ def test_subscribers_see_a_call_received_and_completed_through_each_door(platfor
             subscription = await client.subscribe("faas.event.default.function.doors-add.*")
             await client.flush()
             await asyncio.to_thread(http, "POST", f"{platform.gateway}/{add}", b'{"x":1,"y":2}', {"Faas-Id": "by-http"})
-            await client.request("faas.invoke.default.doors-add", b"{}", timeout=5, headers={"Faas-Id": "by-nats"})
+            await client.request(
+                "faas.invoke.default.doors-add", b"{}", timeout=PATIENCE, headers={"Faas-Id": "by-nats"}
+            )
             seen = []
             while len(seen) < 4:
-                event = json.loads((await subscription.next_msg(5)).data)
+                event = json.loads((await subscription.next_msg(PATIENCE)).data)
                 assert event["specversion"] == "1.0"
                 assert event["source"] == "/namespaces/default/functions/doors-add"
                 if event["data"]["id"] in ("by-http", "by-nats"):
@@ -115,7 +118,7 @@ def test_a_plain_client_cannot_read_the_platforms_own_subjects_nor_forge_an_even
         try:
             await client.subscribe("faas.sys.>")
             await client.publish("faas.event.default.function.doors-add.completed", b"{}")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 return [await problems.get(), await problems.get()]
         finally:
             await client.close()

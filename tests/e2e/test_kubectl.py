@@ -35,7 +35,7 @@ def applied(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> str
     manifest = tmp_path_factory.mktemp("kubectl") / "fn.yaml"
     manifest.write_text(MANIFEST)
     platform.kubectl("apply", "-f", str(manifest), check=True)
-    platform.kubectl("wait", "--for=condition=Ready", "fn/applied", "--timeout=20s", check=True)
+    platform.kubectl("wait", "--for=condition=Ready", "fn/applied", "--timeout=60s", check=True)
     return "applied"
 
 
@@ -65,7 +65,7 @@ def test_logs_have_what_the_function_printed(platform: Platform, applied: str) -
 def test_scale_of_the_replicaset_is_taken_and_then_corrected_by_the_scaler(platform: Platform, applied: str) -> None:
     name = platform.kubectl("get", "rs", "-l", "faas.dev/function=applied", "-o", "name", check=True).out.strip()
     platform.kubectl("scale", name, "--replicas=3", check=True)
-    platform.kubectl("wait", name, "--for=jsonpath={.spec.replicas}=1", "--timeout=20s", check=True)
+    platform.kubectl("wait", name, "--for=jsonpath={.spec.replicas}=1", "--timeout=60s", check=True)
 
 
 def test_a_wrong_manifest_is_refused_by_the_api_server_naming_the_field(platform: Platform, tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_delete_removes_all_that_belonged_to_it(platform: Platform, tmp_path: Pa
     manifest = tmp_path / "gone.yaml"
     manifest.write_text(MANIFEST.replace("name: applied", "name: gone"))
     platform.kubectl("apply", "-f", str(manifest), check=True)
-    platform.kubectl("wait", "--for=condition=Ready", "fn/gone", "--timeout=20s", check=True)
-    platform.kubectl("delete", "fn", "gone", "--timeout=20s", check=True)
-    platform.kubectl("wait", "rs,pods", "-l", "faas.dev/function=gone", "--for=delete", "--timeout=20s", check=True)
+    platform.kubectl("wait", "--for=condition=Ready", "fn/gone", "--timeout=60s", check=True)
+    platform.kubectl("delete", "fn", "gone", "--timeout=60s", check=True)
+    platform.kubectl("wait", "rs,pods", "-l", "faas.dev/function=gone", "--for=delete", "--timeout=60s", check=True)
     left = json.loads(platform.kubectl("get", "rs,pods", "-l", "faas.dev/function=gone", "-o", "json", check=True).out)
     assert left["items"] == []
     assert http("POST", f"{platform.gateway}/default/gone", b"{}").status == 404
@@ -94,7 +94,7 @@ def test_execute_is_a_kubectl_plugin(platform: Platform, applied: str) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {"PATH": path, "HOME": os.environ["HOME"], "FAAS_DIR": str(platform.directory)}
     command = ["kubectl", "execute", f"default/{applied}", '{"a":1}']
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, 'execute function success, result: {"a":1}\n')
 
 
@@ -117,9 +117,9 @@ def test_apply_again_changes_nothing_and_changes_of_every_kind_are_taken(platfor
     kubectl("patch", "fn", "changed", "--type=json", "-p", '[{"op":"replace","path":"/spec/timeout","value":"7s"}]')
     assert (spec("concurrency"), spec("timeout")) == ("5", "7s")
     kubectl("label", "fn", "changed", "team=blue")
-    kubectl("wait", "--for=condition=Ready", "fn/changed", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "fn/changed", "--timeout=60s")
     assert http("POST", f"{platform.gateway}/default/changed", b"[1]").body == b"[1]"
-    kubectl("delete", "-f", str(manifest), "--timeout=20s")
+    kubectl("delete", "-f", str(manifest), "--timeout=60s")
     assert kubectl("get", "fn", "-l", "team=blue", "-o", "name") == ""
 
 
@@ -131,7 +131,7 @@ def test_edit_opens_the_function_and_takes_what_is_saved(platform: Platform, app
         "KUBE_EDITOR": "sed -i s/60s/61s/",
     }
     command = ["kubectl", "edit", "fn", applied]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, f"function.faas.dev/{applied} edited\n"), done.stderr
     timeout = platform.kubectl("get", "fn", applied, "-o", "jsonpath={.spec.timeout}", check=True).out
     assert timeout == "61s"
@@ -180,8 +180,8 @@ def test_a_deleted_namespace_takes_its_functions_along_and_can_be_had_again(plat
     for _ in range(2):
         platform.kubectl("create", "namespace", "leaving", check=True)
         platform.kubectl("apply", "-f", str(manifest), check=True)
-        platform.kubectl("wait", "-n", "leaving", "--for=condition=Ready", "fn/tenant", "--timeout=20s", check=True)
+        platform.kubectl("wait", "-n", "leaving", "--for=condition=Ready", "fn/tenant", "--timeout=60s", check=True)
         assert http("POST", f"{platform.gateway}/leaving/tenant", b"[1]").body == b"[1]"
-        platform.kubectl("delete", "namespace", "leaving", "--timeout=30s", check=True)
+        platform.kubectl("delete", "namespace", "leaving", "--timeout=60s", check=True)
         assert http("POST", f"{platform.gateway}/leaving/tenant", b"[1]").status == 404
     assert platform.kubectl("get", "fn,rs,pods", "-n", "leaving", "-o", "name", check=True).out == ""

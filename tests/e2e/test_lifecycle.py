@@ -14,12 +14,10 @@ import pytest
 
 from cli.local.processes import start_time
 from tests.support.patience import PATIENCE
-from tests.support.platform import CHOICE, FAAS, LEVEL1, Finished, Platform, run, running_platform
+from tests.support.platform import FAAS, Finished, Platform, on_level1, run, running_platform
 from tests.support.source import write
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get(CHOICE) == LEVEL1, reason="these verbs are those of the one-machine platform"
-)
+pytestmark = pytest.mark.skipif(on_level1(), reason="these verbs are those of the one-machine platform")
 ANY_PORTS = ("--gateway-port", "0", "--nats-port", "0")
 
 

@@ -16,15 +16,13 @@ from cli.local.processes import Running, start
 from cli.local.supervisor import settle, stop_all
 from cli.local.topology import processes
 from tests.support.http import http
-from tests.support.platform import CHOICE, LEVEL1, Platform
+from tests.support.platform import Platform, on_level1
 from tests.support.source import write
 
 LATE = 3.0
 """Seconds: longer than every first attempt to connect, and than a router waits for its first lists."""
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get(CHOICE) == LEVEL1, reason="it starts the processes of the one-machine platform"
-)
+pytestmark = pytest.mark.skipif(on_level1(), reason="it starts the processes of the one-machine platform")
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import pytest
 
 from services.contracts.errors import Code
 from tests.support.load import COUNTING, running_load
-from tests.support.platform import CHOICE, LEVEL1, Platform, running_platform
+from tests.support.patience import PATIENCE
+from tests.support.platform import Platform, on_level1, pid_of, running_platform
 from tests.support.source import write
 
 NOT_STARTED = {
@@ -34,18 +35,18 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.mark.parametrize("name", ["gateway", "router", "kubelet", *UNNOTICED])
 def test_sigterm_under_load_loses_no_call(stopped: Platform, tmp_path: Path, name: str) -> None:
-    if os.environ.get(CHOICE) == LEVEL1 and name in ("apiserver", "controllers"):
+    if on_level1() and name in ("apiserver", "controllers"):
         pytest.skip("a cluster's control plane is not the platform's to bring back")
     url = f"{stopped.gateway}/default/counting"
     with running_load(url, tmp_path / "effects", workers=4) as load:
-        load.wait_for_success(time.monotonic(), 10)
+        load.wait_for_success(time.monotonic())
         ended = time.monotonic()
         pid = stopped.pid(name)
         os.kill(pid, signal.SIGTERM)
-        deadline = ended + 20
-        while not (status := stopped.status())["running"] or stopped.pid(name) == pid:
+        deadline = ended + PATIENCE
+        while not (status := stopped.status())["running"] or pid_of(status, name) == pid:
             assert time.monotonic() < deadline, status
-        load.wait_for_success(time.monotonic(), 15)
+        load.wait_for_success(time.monotonic())
     ran = load.effects()
     for call in load.calls:
         assert ran[call.id] == (call.status == 200), (call, ran[call.id])

@@ -61,7 +61,7 @@ def test_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
             time.sleep(delay)  # not for something to happen: the moment of the kill is what varies
             assert server.stop(kill=True) == -9
             for thread in threads:
-                thread.join(timeout=20)
+                thread.join(timeout=60)
             server.start()
             with ApiClient(server) as client:
                 answer = client.get(MAPS).obj
@@ -134,14 +134,14 @@ def test_only_one_of_many_creates(tmp_path: Path) -> None:
 
         def create() -> None:
             with ApiClient(server) as client:
-                gate.wait(timeout=10)
+                gate.wait(timeout=40)
                 statuses.append(client.create(MAPS, configmap("contested")).status)
 
         threads = [threading.Thread(target=create) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=20)
+            thread.join(timeout=60)
     assert sorted(statuses) == [201, 409, 409, 409, 409, 409]
 
 

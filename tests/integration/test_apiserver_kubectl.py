@@ -51,7 +51,7 @@ class Kubectl:
 
     def run(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         command = [*self._command, *arguments]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, check=False)
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
         """The output of a command that must succeed."""
@@ -136,8 +136,8 @@ def test_create_describe_and_delete_a_pod(kubectl: Kubectl) -> None:
     assert "Image: localhost/x:1" in " ".join(described.split())
     assert "QoS Class:" in described
     assert kubectl("run", "other", "--image=localhost/y:1") == "pod/other created\n"
-    kubectl("wait", "--for=jsonpath={.status.phase}=Pending", "pod/other", "--timeout=5s")
-    kubectl("delete", "pod", "single", "other", "--wait=true", "--timeout=10s")
+    kubectl("wait", "--for=jsonpath={.status.phase}=Pending", "pod/other", "--timeout=40s")
+    kubectl("delete", "pod", "single", "other", "--wait=true", "--timeout=40s")
     assert "No resources found" in kubectl.run("get", "pods").stderr
 
 
@@ -150,12 +150,12 @@ def test_create_subcommands_that_send_protobuf(kubectl: Kubectl) -> None:
     kubectl("create", "serviceaccount", "robot", "-n", "team")
     kubectl("create", "service", "clusterip", "front", "--tcp=80:8080", "-n", "team")
     assert kubectl("get", "svc", "front", "-n", "team", "-o", "jsonpath={.spec.ports[0].targetPort}") == "8080"
-    kubectl("delete", "namespace", "team", "--timeout=10s")
+    kubectl("delete", "namespace", "team", "--timeout=40s")
     assert "NotFound" in kubectl.fails("get", "namespace", "team")
 
 
 def test_custom_resources(kubectl: Kubectl) -> None:
-    kubectl("wait", "--for=condition=Established", "crd/widgets.test.dev", "--timeout=5s")
+    kubectl("wait", "--for=condition=Established", "crd/widgets.test.dev", "--timeout=40s")
     kubectl("apply", "-f", "-", stdin=WIDGET)
     assert kubectl("get", "wd").splitlines()[0].split() == ["NAME", "SIZE", "AGE"]
     assert (
@@ -208,7 +208,7 @@ def test_a_wrong_token_is_refused(setup: Setup, kubectl: Kubectl, tmp_path: Path
     other = tmp_path / "kubeconfig"
     other.write_text(config)
     done = subprocess.run(
-        ["kubectl", "--kubeconfig", str(other), "get", "pods"], capture_output=True, text=True, timeout=30, check=False
+        ["kubectl", "--kubeconfig", str(other), "get", "pods"], capture_output=True, text=True, timeout=90, check=False
     )
     assert done.returncode != 0
     assert "logged in" in done.stderr or "Unauthorized" in done.stderr

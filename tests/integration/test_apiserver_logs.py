@@ -40,7 +40,7 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for number in range(3):
             if "follow=true" in self.path:
-                Endpoint.next_line.acquire(timeout=10)
+                Endpoint.next_line.acquire(timeout=40)
             line = f"line {number}\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
             self.wfile.flush()
@@ -99,7 +99,7 @@ def test_logs_come_from_the_kubelet(api: ApiClient) -> None:
 
 
 def test_followed_logs_arrive_as_they_are_written(server: ApiServer) -> None:
-    connection = http.client.HTTPSConnection(server.host, server.port, context=server.ssl_context(), timeout=10)
+    connection = http.client.HTTPSConnection(server.host, server.port, context=server.ssl_context(), timeout=40)
     connection.request("GET", f"{PODS}/talks/log?follow=true", headers={"Authorization": f"Bearer {server.token}"})
     answer = connection.getresponse()
     for number in range(3):
@@ -117,7 +117,7 @@ def test_shutdown_cuts_followed_logs(tmp_path: Path) -> None:
         }
         api.create("/api/v1/nodes", {"metadata": {"name": "node"}, "status": status})
         api.create(PODS, pod("talks", nodeName="node"))
-        connection = http.client.HTTPSConnection(server.host, server.port, context=server.ssl_context(), timeout=10)
+        connection = http.client.HTTPSConnection(server.host, server.port, context=server.ssl_context(), timeout=40)
         connection.request("GET", f"{PODS}/talks/log?follow=true", headers={"Authorization": f"Bearer {server.token}"})
         assert connection.getresponse().status == 200
         assert server.stop() == 0
@@ -152,7 +152,7 @@ def test_what_cannot_be_shown_is_said(api: ApiClient) -> None:
 def test_the_endpoint_lets_nobody_in_without_a_certificate(server: ApiServer, api: ApiClient) -> None:
     node = api.get("/api/v1/nodes/node").obj
     port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=server.ssl_context(), timeout=5)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=server.ssl_context(), timeout=40)
 
     def ask() -> None:
         connection.request("GET", "/containerLogs/default/talks/main")

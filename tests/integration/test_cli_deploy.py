@@ -99,7 +99,7 @@ def test_a_folder_is_deployed_and_waited_for(tmp_path: Path) -> None:
     with canned_server(Platform({}, STARTING, STARTING, READY)) as server:
         done = subprocess.run(
             [str(BIN / "faas"), "deploy", str(tmp_path / "add"), "--min", "1", "-e", "A=x=y"],
-            capture_output=True, text=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=60, check=False,
+            capture_output=True, text=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=100, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()

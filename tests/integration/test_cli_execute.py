@@ -61,7 +61,7 @@ def test_module_is_the_same_command() -> None:
     with canned_server(adds) as server:
         done = subprocess.run(
             [sys.executable, "-m", "cli", "execute", "default/add", '{"x":3,"y":4}'],
-            capture_output=True, text=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=60, check=False,
+            capture_output=True, text=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=100, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "execute function success, result: 7\n")
 
@@ -156,7 +156,7 @@ def test_bytes_in_and_out() -> None:
         shown = faas(*arguments, stdin=picture, FAAS_GATEWAY=server.url)
         raw = subprocess.run(
             [str(BIN / "faas"), *arguments, "-r"],
-            input=picture, capture_output=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=60, check=True,
+            input=picture, capture_output=True, env={**os.environ, "FAAS_GATEWAY": server.url}, timeout=100, check=True,
         )  # fmt: skip
     assert shown.out == "execute function success, result: 25600 bytes of image/png\n"
     assert shown.err == "hint: --raw > FILE keeps them\n"
@@ -236,7 +236,7 @@ def test_silence_ends_at_the_deadline() -> None:
         done = execute(server, "default/add", "{}", "--timeout", "1ms")
     assert (done.code, done.out) == (Exit.TIMED_OUT, "")
     assert "gave no answer within" in done.err
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
 
 
 def test_no_gateway_is_said_with_what_to_do(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_something_else_at_the_address_is_said() -> None:
         with connection:
             connection.recv(4096)
             connection.sendall(b"220 mail.example ESMTP\r\n")
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=100)
     assert process.returncode == Exit.UNAVAILABLE
     assert "does not answer as a gateway does" in err
 

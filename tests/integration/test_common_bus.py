@@ -8,6 +8,7 @@ import pytest
 from services.common import bus
 from services.common.settings import Common
 from tests.support.bus import running_bus
+from tests.support.patience import PATIENCE
 
 
 def test_a_rotated_password_is_taken_at_the_next_connect(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_a_rotated_password_is_taken_at_the_next_connect(tmp_path: Path) -> None
                 await client.flush()
                 rotate()
                 await asyncio.to_thread(server.restart)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE):
                     while True:  # a message that is published while there is no connection may be lost
                         await client.publish("_INBOX.router.test", b"again")
                         try:

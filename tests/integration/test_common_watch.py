@@ -13,6 +13,7 @@ from services.common.watch import Change, WatchCache
 from tests.support.api import Api
 from tests.support.apiclient import configmap
 from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy, running_proxy
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -28,7 +29,7 @@ Seen = list[tuple[str, str]]
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # the cache has no event for "caught up"
 
@@ -56,7 +57,7 @@ async def watched(
         cache = WatchCache(client, MAPS, Map, on_change=on_change)
         running = asyncio.create_task(cache.run())
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 await cache.synced.wait()
             await proxy.stop()
             seen.clear()
@@ -69,11 +70,13 @@ async def watched(
         return cache.objects, seen
 
 
-@pytest.mark.parametrize(("history", "gap"), [("2048", False), ("3", True)], ids=["resumed", "history is over (410)"])
+@pytest.mark.parametrize(
+    ("options", "gap"), [((), False), (("--history", "3"), True)], ids=["resumed", "history is over (410)"]
+)
 def test_after_a_break_the_differences_are_told_once_deletions_included(
-    tmp_path: Path, history: str, gap: bool
+    tmp_path: Path, options: tuple[str, ...], gap: bool
 ) -> None:
-    with running_apiserver(tmp_path, extra_args=("--history", history)) as server:
+    with running_apiserver(tmp_path, extra_args=options) as server:
         api = Api(server)
         for name in ("deleted", "changed", "same"):
             api.create(MAPS, configmap(name, v="1"))
@@ -107,7 +110,7 @@ def test_a_server_that_is_away_is_asked_less_and_less_often(tmp_path: Path, capl
             cache = WatchCache(client, MAPS, Map)
             running = asyncio.create_task(cache.run())
             try:
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(PATIENCE):
                     await cache.synced.wait()
                 await proxy.stop()
                 await asyncio.sleep(2.0)  # the outage itself

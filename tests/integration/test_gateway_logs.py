@@ -12,6 +12,7 @@ from tests.support.apiserver import running_apiserver
 from tests.support.bus import running_bus
 from tests.support.gateway import ROOT, Gateway, eventually, running_gateway
 from tests.support.kubelet import process_pod, running_kubelet
+from tests.support.patience import PATIENCE
 
 PODS = "/api/v1/namespaces/default/pods"
 STORED = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
@@ -69,7 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         api = Api(server)
         crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
         api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-        eventually(lambda: bool(api.items("/api/v1/nodes")), 10)
+        eventually(lambda: bool(api.items("/api/v1/nodes")))
         with running_bus(directory) as bus, running_gateway(directory, bus, server.kubeconfig) as gateway:
             yield Cluster(api, gateway)
 
@@ -82,7 +83,7 @@ def test_a_function_without_pods_has_no_lines(cluster: Cluster) -> None:
 def test_the_lines_of_one_pod_come_as_they_are(cluster: Cluster) -> None:
     cluster.function("single")
     cluster.pod("single", "single-1")
-    eventually(lambda: cluster.read("single") == "one\n\nthree\n", 15)
+    eventually(lambda: cluster.read("single") == "one\n\nthree\n")
     assert cluster.read("single", "?tail=1") == "three\n"
 
 
@@ -91,13 +92,13 @@ def test_the_lines_of_several_pods_say_whose_they_are(cluster: Cluster) -> None:
     for name in ("several-1", "several-2"):
         cluster.pod("several", name)
     lines = {f"[several-{number}] three" for number in (1, 2)}
-    eventually(lambda: lines <= set(cluster.read("several", "?tail=1").splitlines()), 15)
+    eventually(lambda: lines <= set(cluster.read("several", "?tail=1").splitlines()))
 
 
 def test_the_run_before_this_one(cluster: Cluster) -> None:
     cluster.function("restarts")
     cluster.pod("restarts", "restarts-1", FAILS_ONCE)
-    eventually(lambda: cluster.read("restarts") == "second\n", 30)
+    eventually(lambda: cluster.read("restarts") == "second\n")
     assert cluster.read("restarts", "?previous=true") == "first\n"
     assert "(no log: " in cluster.read("single", "?previous=true")
 
@@ -106,7 +107,7 @@ def test_following_goes_on_with_new_pods_and_ends_with_the_function(cluster: Clu
     cluster.function("followed")
     more = tmp_path / "more"
     cluster.pod("followed", "followed-1", WAITS.format(file=str(more)))
-    connection = http.client.HTTPConnection("127.0.0.1", cluster.gateway.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", cluster.gateway.port, timeout=PATIENCE)
     connection.request("GET", LOGS.format("followed") + "?follow=true")
     response = connection.getresponse()
     assert response.readline() == b"begin\n"
@@ -123,7 +124,7 @@ def test_following_goes_on_with_new_pods_and_ends_with_the_function(cluster: Clu
 
 def test_following_a_function_that_has_no_pod_yet(cluster: Cluster) -> None:
     cluster.function("later")
-    connection = http.client.HTTPConnection("127.0.0.1", cluster.gateway.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", cluster.gateway.port, timeout=PATIENCE)
     connection.request("GET", LOGS.format("later") + "?follow=true")
     response = connection.getresponse()
     cluster.pod("later", "later-1")

@@ -15,6 +15,7 @@ from tests.support.apiserver import running_apiserver
 from tests.support.bus import running_bus
 from tests.support.canned import Asked, Say, Server, canned_server
 from tests.support.gateway import ROOT, Gateway, eventually, running_gateway
+from tests.support.patience import PATIENCE
 from tests.support.router import RouterProcess, pod_object, router_process
 
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
@@ -43,7 +44,7 @@ class Stage:
             self.api.create(PODS, {"apiVersion": "v1", "kind": "Pod", **document})
             self.api.patch(f"{PODS}/{name}-1/status", {"status": document["status"]})
         wanted = 200 if with_pod else 503
-        eventually(lambda: self.gateway.request("POST", f"/default/{name}", b"{}").status == wanted, 10)
+        eventually(lambda: self.gateway.request("POST", f"/default/{name}", b"{}").status == wanted)
         self.pod.asked.clear()
 
 
@@ -65,7 +66,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             router_process(bus, server.kubeconfig, directory / "router.log") as router,
             running_gateway(directory, bus, server.kubeconfig) as gateway,
         ):
-            eventually(router.ready, 20)
+            eventually(router.ready)
             yield Stage(gateway, router, api, pod)
 
 
@@ -111,7 +112,7 @@ def test_a_function_at_zero_says_that_it_is_starting(stage: Stage) -> None:
     began = time.monotonic()
     waited = stage.gateway.request("POST", "/default/cold", b"{}", {"Prefer": "wait=1"})
     assert (waited.status, waited.headers["preference-applied"]) == (503, "wait")
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 20
 
 
 def test_a_call_longer_than_the_silence_that_is_allowed_is_kept_by_the_routers_signs_of_life(stage: Stage) -> None:
@@ -126,12 +127,12 @@ def test_a_killed_router_is_lost(stage: Stage, tmp_path: Path) -> None:
     stage.deploy("lost", with_pod=False)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(stage.gateway.request, "POST", "/default/lost", b"{}", {"Prefer": "wait=30"})
-        eventually(lambda: "faas_gateway_calls_in_flight 1.0" in _figures(stage.gateway), 15)
+        eventually(lambda: "faas_gateway_calls_in_flight 1.0" in _figures(stage.gateway))
         assert stage.router.process is not None
         stage.router.process.kill()
         stage.router.process.wait()
-        assert waiting.result(10).headers["faas-error"] == "router_lost"
-    eventually(lambda: stage.gateway.request("POST", "/default/lost", b"{}").headers["faas-error"] == "no_router", 15)
+        assert waiting.result(PATIENCE).headers["faas-error"] == "router_lost"
+    eventually(lambda: stage.gateway.request("POST", "/default/lost", b"{}").headers["faas-error"] == "no_router")
 
 
 def _figures(gateway: Gateway) -> str:

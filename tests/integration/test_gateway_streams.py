@@ -19,6 +19,7 @@ from services.contracts.names import FunctionRef
 from services.gateway.archive_store import CHUNK, STREAM
 from tests.support.bus import Bus, running_bus
 from tests.support.gateway import Gateway, Routers, eventually, running_gateway, running_routers
+from tests.support.patience import PATIENCE
 
 KEY = "the platform's secret"
 
@@ -80,7 +81,7 @@ def test_an_archive_that_is_there_is_not_read_again(gateway: Gateway, bus: Bus) 
     path = path_of(body)
     assert gateway.request("PUT", path, body).status == 201
     before = chunks_kept(bus)
-    with socket.create_connection(("127.0.0.1", gateway.port), 10) as client:
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as client:
         head = b"PUT %b HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
         client.sendall(head % (path.encode(), gateway.port, len(body)))
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")  # not 100: the body is not wanted
@@ -100,15 +101,15 @@ def test_what_is_not_the_address_says_is_refused_and_leaves_nothing(gateway: Gat
 def test_an_upload_that_breaks_off_leaves_nothing(gateway: Gateway, bus: Bus) -> None:
     gateway.request("PUT", path_of(b"there"), b"there")
     before = chunks_kept(bus)
-    with socket.create_connection(("127.0.0.1", gateway.port), 10) as client:
+    with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as client:
         head = b"PUT %b HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9000000\r\n\r\n"
         client.sendall(head % (path_of(b"other").encode(), gateway.port) + os.urandom(4 * CHUNK))
-        eventually(lambda: len(chunks_kept(bus)) > len(before), 20)
-    eventually(lambda: chunks_kept(bus) == before, 20)
+        eventually(lambda: len(chunks_kept(bus)) > len(before))
+    eventually(lambda: chunks_kept(bus) == before)
 
 
 def test_too_large_an_archive_is_413_before_it_is_read(gateway: Gateway) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
     connection.putrequest("PUT", path_of(b"large"))
     connection.putheader("Content-Length", str(MAX_ARCHIVE + 1))
     connection.endheaders()
@@ -131,7 +132,7 @@ def test_two_uploads_of_one_archive_make_one(gateway: Gateway, bus: Bus) -> None
     body = os.urandom(3 * CHUNK)
     path, before = path_of(body), len(chunks_kept(bus))
     head = b"PUT %b HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-    clients = [socket.create_connection(("127.0.0.1", gateway.port), 10) for _ in range(2)]
+    clients = [socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) for _ in range(2)]
     for client in clients:
         client.sendall(head % (path.encode(), gateway.port, len(body)) + body[:CHUNK])
     for client in clients:
@@ -169,7 +170,7 @@ def test_a_store_that_an_operator_configured_is_used_as_it_is(gateway: Gateway, 
 def test_without_jetstream_it_says_so(tmp_path: Path) -> None:
     with running_bus(tmp_path) as bus, running_gateway(tmp_path, bus) as gateway:
         bus.kill()
-        eventually(lambda: not gateway.ready(), 10)
+        eventually(lambda: not gateway.ready())
         for method in ("HEAD", "GET", "PUT"):
             answer = gateway.request(method, path_of(b"x"), b"x" if method == "PUT" else None)
             assert (answer.status, answer.headers["faas-error"]) == (503, "bus_unavailable")
@@ -198,10 +199,10 @@ def test_with_tokens_only_their_bearers_and_the_functions_pods_get_archives(bus:
         assert gateway.request("GET", "/healthz").status == gateway.request("GET", "/docs").status == 200
 
         tokens.write_text(json.dumps({"new": ["*"]}))
-        eventually(lambda: status("HEAD", "new") == 200, 10)
+        eventually(lambda: status("HEAD", "new") == 200)
         assert status("HEAD", "one") == 401
         tokens.write_text("{")  # a broken file leaves the last good one in force
-        eventually(lambda: "the old tokens stay in force" in gateway.log.read_text(), 10)
+        eventually(lambda: "the old tokens stay in force" in gateway.log.read_text())
         assert status("HEAD", "new") == 200
         assert gateway.request("GET", "/metrics", headers={"Authorization": "Bearer new"}).status == 200
 
@@ -210,7 +211,7 @@ class Reader:
     """A reader of server-sent events."""
 
     def __init__(self, gateway: Gateway, path: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+        self._connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
         self._connection.request("GET", path)
         self.response = self._connection.getresponse()
 
@@ -269,7 +270,7 @@ def test_a_reader_that_leaves_is_forgotten(gateway: Gateway, routers: Routers, b
         assert [reader.next() for reader in readers] == [": listening"] * 5
         for reader in readers:
             reader.close()
-        eventually(lambda: _descriptors(fresh) <= before, 20)
+        eventually(lambda: _descriptors(fresh) <= before)
 
 
 def _descriptors(gateway: Gateway) -> int:

@@ -14,6 +14,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.kubelet import Kubelet, eventually, process_pod, processes_of, running_kubelet
+from tests.support.patience import PATIENCE
 
 PODS = "/api/v1/namespaces/default/pods"
 COUNTING = """
@@ -217,7 +218,7 @@ def test_two_kubelets_do_not_share_a_directory(kubelet: Kubelet) -> None:
     other = Kubelet(kubelet.server, kubelet.directory)
     other.start()
     assert other.process is not None
-    assert other.process.wait(10) == 1
+    assert other.process.wait(PATIENCE) == 1
     assert "another kubelet is running in" in kubelet.log_file.read_text()
 
 

@@ -327,7 +327,7 @@ def test_a_process_that_will_not_end_is_killed_after_the_grace_period(api: Api) 
     began = time.monotonic()
     api.delete(f"{PODS}/deaf")
     eventually(lambda: api.find(f"{PODS}/deaf") is None, "gone")
-    assert 0.9 <= time.monotonic() - began <= 4
+    assert 0.9 <= time.monotonic() - began < 25  # not the 30 s of a Pod that says nothing
 
 
 def test_logs_with_tail_limit_times_and_follow(api: Api, kubelet: Kubelet, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from services.contracts.messages import LoadReport
 from tests.support.api import Api, Refusal
 from tests.support.apiserver import ApiServer, prepare
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import PATIENCE
 from tests.support.pod import OK, Answer, Request, TestPod, running_pod
 from tests.support.router import (
     ADD,
@@ -110,13 +111,13 @@ def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     uvloop.run(main())
 
 
-async def call(caller: Client, timeout: float = 5.0, **fields: str) -> Reply:
+async def call(caller: Client, timeout: float = PATIENCE, **fields: str) -> Reply:
     """One call of default/add."""
     sent = {name.replace("_", "-"): value for name, value in fields.items()}
     return Reply(await caller.request(subjects.invoke(ADD), b"{}", timeout=timeout, headers=sent or None))
 
 
-async def answers(caller: Client, status: int, seconds: float = 10.0) -> None:
+async def answers(caller: Client, status: int, seconds: float = PATIENCE) -> None:
     """Waits until calls are answered so."""
     async with asyncio.timeout(seconds):
         while True:
@@ -221,7 +222,7 @@ def test_calls_in_flight_survive_a_lost_connection_to_the_bus(stage: Stage) -> N
                 await until(lambda: one.runs["held"] == 1)
                 stage.bus.restart()
                 await until(lambda: caller.is_connected)
-                await answers(caller, 200, 3.0)
+                await answers(caller, 200)
                 opened.set()
                 await until(lambda: 'code=""' in router.metrics())
                 held.cancel()  # its inbox is another one after the restart: that is the gateway's to notice
@@ -255,7 +256,7 @@ def test_sigterm_lets_calls_end_and_says_that_nothing_is_left(stage: Stage) -> N
                 held = [asyncio.create_task(call(caller, 30.0, Faas_Id=f"held-{number}")) for number in range(5)]
                 await until(lambda: one.running == 5)
                 router.terminate()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE):
                     while True:  # nobody takes calls any more
                         try:
                             await call(caller, 1.0)
@@ -308,11 +309,11 @@ def test_it_ends_in_order_when_everything_else_is_gone(stage: Stage) -> None:
             stage.server.stop(kill=True)
             await until(lambda: not router.ready())
             router.terminate()
-            assert await router.ended(10.0) == 0
+            assert await router.ended() == 0
         with stage.router("late") as router:
             await until(lambda: router.url)
             router.terminate()
-            assert await router.ended(10.0) == 0, "it never had a connection"
+            assert await router.ended() == 0, "it never had a connection"
 
     play(scene)
 

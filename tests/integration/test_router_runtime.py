@@ -57,7 +57,7 @@ class Traffic:
     async def more(self, calls: int) -> None:
         """Waits for so many more answers."""
         before = self.outcomes.total()
-        await until(lambda: self.outcomes.total() >= before + calls, 30.0)
+        await until(lambda: self.outcomes.total() >= before + calls)
 
     def effects(self) -> Counter[str]:
         """How often each call ran."""

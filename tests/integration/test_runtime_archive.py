@@ -178,7 +178,7 @@ def test_refused_at_once(store: Store, status: int, reason: str) -> None:
     ended = failed_start(None, **store.env(GOOD))
     assert (ended.code, len(store.requests)) == (1, 1)
     assert reason in ended.reason
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 def test_other_bytes_than_the_digest_says(store: Store, tmp_path: Path) -> None:

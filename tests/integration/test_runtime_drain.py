@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, cast
 
@@ -100,7 +99,7 @@ def test_drain_under_load_loses_no_call(seconds: float) -> None:
         with ThreadPoolExecutor(8) as clients:
             jobs = [clients.submit(_call_until_refused, running, seconds, started) for _ in range(8)]
             started.wait()
-            time.sleep(0.3)
+            until(lambda: running.log.count("end") > 50, "every client is at work")
             assert running.stop() == 0
             answered = sum(job.result() for job in jobs)
         assert answered == running.log.count("start") == running.log.count("end")

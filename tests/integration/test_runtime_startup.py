@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.support.runtime import failed_start, free_address, pod, until
+from tests.support.runtime import DEADLINE, failed_start, free_address, pod, until
 
 GOOD = "def handle(event):\n    return event"
 
@@ -104,7 +104,7 @@ def test_not_ready_before_the_handler_is_loaded() -> None:
                 with pytest.raises(TimeoutError):
                     early.recv(100)
                 gate.touch()
-                early.settimeout(10)
+                early.settimeout(DEADLINE)
                 assert early.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 

@@ -62,7 +62,7 @@ def test_an_update_replaces_the_revision_and_nothing_is_left(stack: Stack) -> No
     stack.deploy("moving", source={"inline": {"main.py": "def handle(event):\n    return 2\n"}})
     new = eventually(lambda: _other(stack.status("moving")["revision"], old), "traffic moves")
     assert stack.status("moving")["readyReplicas"] >= 1
-    eventually(lambda: list(stack.replica_sets("moving")) == [new], "the old revision is removed", 10)
+    eventually(lambda: list(stack.replica_sets("moving")) == [new], "the old revision is removed")
     eventually(lambda: {_revision(pod) for pod in stack.pods("moving")} == {new}, "its Pods are gone")
 
 
@@ -93,7 +93,7 @@ def test_a_first_deploy_that_fails_is_put_right_by_the_next(stack: Stack) -> Non
     stack.deploy("wrong", source=BROKEN)
     eventually(lambda: reason(stack, "wrong") == ("False", "CrashLoopBackOff"), "the failure shows")
     stack.deploy("wrong", source={"inline": {"main.py": "def handle(event):\n    return 1\n"}})
-    eventually(lambda: stack.is_ready("wrong"), "ready", 10)
+    eventually(lambda: stack.is_ready("wrong"), "ready")
 
 
 def test_a_missing_image_shows(stack: Stack) -> None:
@@ -107,13 +107,13 @@ def test_a_missing_secret_shows_and_once_it_is_there_the_function_starts(stack: 
     eventually(lambda: reason(stack, "secretive") == ("False", "CreateContainerConfigError"), "the reason shows")
     assert "late" in stack.condition("secretive")["message"]
     stack.api.create(SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "late"}, "stringData": {}})
-    eventually(lambda: stack.is_ready("secretive"), "ready", 20)
+    eventually(lambda: stack.is_ready("secretive"), "ready")
 
 
 def test_too_little_memory_shows(stack: Stack) -> None:
     greedy = "hold = bytearray(200_000_000)\nhold[::4096] = b'x' * len(hold[::4096])\nimport time\ntime.sleep(60)\n"
     stack.deploy("greedy", source={"inline": {"main.py": greedy}}, resources={"limits": {"memory": "100Mi"}})
-    eventually(lambda: reason(stack, "greedy") == ("False", "OOMKilled"), "the reason shows", 20)
+    eventually(lambda: reason(stack, "greedy") == ("False", "OOMKilled"), "the reason shows")
 
 
 def test_a_missing_archive_shows(stack: Stack) -> None:
@@ -135,7 +135,7 @@ def test_replicas_that_somebody_else_set_are_put_right(stack: Stack) -> None:
     (name,) = (found["metadata"]["name"] for found in stack.replica_sets("mine").values())
     for wrong in ("5", "0"):
         command = ["kubectl", f"--kubeconfig={stack.server.kubeconfig}", "scale", "rs", name, f"--replicas={wrong}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
         eventually(lambda: stack.replicas("mine") == 1, f"put right from {wrong}")
 
 

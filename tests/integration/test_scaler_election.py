@@ -1,11 +1,10 @@
 """One scaler acts: hand-over, take-over, restart, and what a stopped leader finds when it comes back.
 
-The usual Lease lasts 15 s, so what happens well within that has not waited for it to end. (On an idle machine a
-hand-over takes some 10 ms and a restart 1 s; the limits here leave room for a busy one.)
+LONG is a Lease that outlasts a test's patience, so what happens has not waited for it to end. (On an idle machine a
+hand-over takes some 10 ms and a restart 1 s.)
 """
 
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.support.kubelet import eventually
 from tests.support.scaler import LEASE, Scaler, Stack, running_stack
 
+LONG = {"lease_seconds": "600"}
 SHORT = {"lease_seconds": "2", "renew_seconds": "1.2", "retry_seconds": "0.3"}
 
 
@@ -34,22 +34,20 @@ def holder(stack: Stack) -> str:
     return str(lease["spec"].get("holderIdentity", "")) if lease else ""
 
 
-def acts(stack: Stack, name: str, seconds: float) -> None:
-    """Fails unless a Function that is deployed now is served within ``seconds``."""
+def acts(stack: Stack, name: str) -> None:
+    """Fails unless a Function that is deployed now is served."""
     stack.deploy(name)
-    eventually(lambda: stack.is_ready(name), f"{name} is ready", seconds)
+    eventually(lambda: stack.is_ready(name), f"{name} is ready")
 
 
 def test_a_standby_takes_over_at_once_when_the_leader_ends(stack: Stack) -> None:
-    with stack.running_scaler("first") as first:
+    with stack.running_scaler("first", **LONG) as first:
         eventually(lambda: holder(stack) == "first", "the first leads")
-        with stack.running_scaler("second"):
-            acts(stack, "one", 10)
-            began = time.monotonic()
+        with stack.running_scaler("second", **LONG):
+            acts(stack, "one")
             assert first.stop() == 0
-            assert time.monotonic() - began < 4
-            eventually(lambda: holder(stack) == "second", "the second leads", 4)
-            acts(stack, "two", 6)
+            eventually(lambda: holder(stack) == "second", "the second leads")
+            acts(stack, "two")
 
 
 def test_a_killed_leader_is_replaced_when_its_lease_ends(stack: Stack) -> None:
@@ -57,18 +55,16 @@ def test_a_killed_leader_is_replaced_when_its_lease_ends(stack: Stack) -> None:
         eventually(lambda: holder(stack) == "first", "the first leads")
         with stack.running_scaler("second", **SHORT):
             first.stop(kill=True)
-            eventually(lambda: holder(stack) == "second", "the second leads", 10)
-            acts(stack, "three", 6)
+            eventually(lambda: holder(stack) == "second", "the second leads")
+            acts(stack, "three")
 
 
 def test_a_killed_scaler_does_not_wait_for_its_own_lease(stack: Stack) -> None:
-    with stack.running_scaler() as scaler:
+    with stack.running_scaler(**LONG) as scaler:
         eventually(lambda: holder(stack) == "local-scaler", "it leads")
         scaler.stop(kill=True)
-        began = time.monotonic()
         scaler.start()
-        acts(stack, "four", 10)
-        assert time.monotonic() - began < 10
+        acts(stack, "four")
 
 
 def test_a_leader_that_was_stopped_acts_no_more(stack: Stack) -> None:
@@ -77,10 +73,10 @@ def test_a_leader_that_was_stopped_acts_no_more(stack: Stack) -> None:
         with stack.running_scaler("second", **SHORT):
             assert first.process is not None
             first.process.send_signal(signal.SIGSTOP)
-            eventually(lambda: holder(stack) == "second", "the second leads", 12)
+            eventually(lambda: holder(stack) == "second", "the second leads")
             first.process.send_signal(signal.SIGCONT)
-            eventually(lambda: "first no longer leads" in first.log.read_text(), "it knows", 10)
-            acts(stack, "five", 6)
+            eventually(lambda: "first no longer leads" in first.log.read_text(), "it knows")
+            acts(stack, "five")
             assert holder(stack) == "second"
             assert writes(first, "five") == 0
 

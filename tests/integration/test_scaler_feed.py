@@ -12,12 +12,13 @@ import nats
 import pytest
 
 from cli.local import pki
+from cli.local.ports import free_port
 from cli.local.topology import nats_server
 from services.common.settings import Common
 from services.contracts.subjects import RECEIVED_ALL
 from services.scaler.feed import PAUSE, Counter, Feed
-from tests.support.apiserver import free_port
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import PATIENCE
 
 KNOWN = b"faas.event.default.function.known.received"
 
@@ -41,7 +42,7 @@ class Listening:
         self.unknown: list[bytes] = []
         self.feed = Feed(common, RECEIVED_ALL, self.counts, self.unknown.append)
 
-    async def until(self, look: Any, seconds: float = 10.0) -> None:
+    async def until(self, look: Any, seconds: float = PATIENCE) -> None:
         """Waits until ``look()`` is true."""
         async with asyncio.timeout(seconds):
             while not look():  # noqa: ASYNC110  # a count changes without telling
@@ -82,7 +83,7 @@ def test_every_event_is_counted_once_whatever_its_payload(bus: Bus) -> None:
                     await client.publish("faas.event.default.function.other.received", b"")
                     await client.publish("faas.event.default.function.known.completed", b"")
             await client.flush()
-            await found.until(lambda: found.counts[KNOWN] == 2_020, 30)
+            await found.until(lambda: found.counts[KNOWN] == 2_020)
             await asyncio.sleep(2 * PAUSE)
             assert found.counts == {KNOWN: 2_020}
             assert found.unknown == [b"faas.event.default.function.other.received"] * 20
@@ -112,7 +113,7 @@ def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
     async def main(bus: Bus) -> None:
         async with listening(settings(bus)) as found:
             bus.pause()
-            await found.until(lambda: found.feed.connection is None, 15)
+            await found.until(lambda: found.feed.connection is None)
             bus.resume()
             await found.until(lambda: found.feed.connection is not None)
 
@@ -143,7 +144,7 @@ def test_a_server_that_wants_tls_gets_it(tmp_path: Path, monkeypatch: pytest.Mon
         pki.issue_server_certificate(authority, "nats", ["127.0.0.1"]), tmp_path / "nats.crt", tmp_path / "nats.key"
     )
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
-    port = free_port()
+    port = free_port(set())
     tls = {"cert_file": str(tmp_path / "nats.crt"), "key_file": str(tmp_path / "nats.key")}
     (tmp_path / "nats.conf").write_text(json.dumps({"listen": f"127.0.0.1:{port}", "tls": tls}))
     server = subprocess.Popen([nats_server(), "-c", str(tmp_path / "nats.conf")], stderr=subprocess.DEVNULL)

@@ -39,7 +39,7 @@ def test_an_api_server_that_comes_back_finds_the_scaler_at_work(stack: Stack) ->
         time.sleep(1.5)  # long enough for a renewal of the lease to fail
         stack.server.start()
         stack.deploy("after")
-        eventually(lambda: stack.is_ready("after"), "ready", 10)
+        eventually(lambda: stack.is_ready("after"), "ready")
         assert stack.is_ready("before")
         assert stack.replicas("before") == 1
 
@@ -60,7 +60,7 @@ def test_without_nats_nothing_is_taken_away_and_deploys_work(stack: Stack) -> No
         eventually(scaler.ready, "ready again")
         eventually(lambda: stack.replicas("kept") == 0, "idle, now that it can be known")
         call(stack, "kept")
-        eventually(lambda: stack.replicas("kept") == 1, "awake", 5)
+        eventually(lambda: stack.replicas("kept") == 1, "awake")
 
 
 def test_it_waits_for_whatever_starts_after_it(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_it_waits_for_whatever_starts_after_it(tmp_path: Path) -> None:
             stack.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
             eventually(lambda: stack.api.find(FUNCTIONS) is not None, "the CRD is served")
             stack.deploy("first")
-            eventually(lambda: stack.replicas("first") == 1, "a ReplicaSet", 15)
+            eventually(lambda: stack.replicas("first") == 1, "a ReplicaSet")
             assert not scaler.ready()
             bus.restart()
-            eventually(scaler.ready, "ready", 15)
+            eventually(scaler.ready, "ready")
         finally:
             assert scaler.stop() == 0
             if server.process is not None:

@@ -11,9 +11,12 @@ import nats
 import pytest
 
 from tests.support.kubelet import eventually
+from tests.support.patience import PATIENCE
 from tests.support.scaler import FakeRouter, Stack, fake_router, running_stack
 
 QUICK = {"window": "2s", "panicWindow": "1s", "scaleToZeroAfter": "1s", "max": 6}
+STEADIER = QUICK | {"scaleToZeroAfter": "2500ms"}
+"""Where a test's own stall must not look like the end of its load."""
 NAMES = ("waker", "crowd", "busy", "patient", "brief", "told", "edge")
 
 
@@ -22,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With Functions that have all been ready and have gone to zero."""
     with running_stack(tmp_path_factory.mktemp("stack")) as stack, stack.running_scaler():
         for name in NAMES:
-            stack.deploy(name, scale=QUICK)
+            stack.deploy(name, scale=STEADIER if name in ("patient", "brief") else QUICK)
         eventually(lambda: all(stack.is_ready(name) for name in NAMES), "ready")
         eventually(lambda: not any(stack.replicas(name) or stack.pods(name) for name in NAMES), "asleep")
         eventually(lambda: all(_says_asleep(stack, name) for name in NAMES), "they say so")
@@ -45,7 +48,7 @@ def play(stack: Stack, script: Callable[[FakeRouter], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-async def until(look: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+async def until(look: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Like ``eventually``, leaving the event loop free."""
     return await asyncio.to_thread(eventually, look, what, seconds)
 
@@ -57,13 +60,20 @@ async def keep_reporting(router: FakeRouter, **loads: tuple[int, int, float]) ->
         await asyncio.sleep(0.25)
 
 
+async def keep_calling(router: FakeRouter, name: str) -> None:
+    """Five calls each tenth of a second until cancelled."""
+    while True:
+        await router.received(name, 5)
+        await asyncio.sleep(0.1)
+
+
 def test_a_call_at_zero_brings_a_pod_and_silence_takes_it_again(stack: Stack) -> None:
     assert stack.is_ready("waker"), "callable, though nothing runs"
 
     async def script(router: FakeRouter) -> None:
         await router.received("waker")
-        await until(lambda: stack.replicas("waker") == 1, "a Pod is asked for", 3)
-        await until(lambda: stack.status("waker")["readyReplicas"] == 1, "ready", 10)
+        await until(lambda: stack.replicas("waker") == 1, "a Pod is asked for")
+        await until(lambda: stack.status("waker")["readyReplicas"] == 1, "ready")
 
     play(stack, script)
     eventually(lambda: stack.replicas("waker") == 0, "asleep again")
@@ -74,7 +84,7 @@ def test_waiting_callers_get_as_many_pods_as_they_need_at_once(stack: Stack) -> 
 
     async def script(router: FakeRouter) -> None:
         await router.report(crowd=(0, 34, 34.0))
-        await until(lambda: stack.replicas("crowd") >= 4, "four Pods", 3)
+        await until(lambda: stack.replicas("crowd") >= 4, "four Pods")
 
     play(stack, script)
 
@@ -102,7 +112,7 @@ def test_a_long_call_keeps_its_pod_and_a_dead_router_does_not(stack: Stack) -> N
         await until(lambda: stack.replicas("patient") == 1, "a Pod")
         began = time.monotonic()
         while time.monotonic() - began < 3.5:  # longer than an idle one would stay
-            assert stack.replicas("patient") == 1
+            assert await asyncio.to_thread(stack.replicas, "patient") == 1
             await asyncio.sleep(0.2)
         load.cancel()
 
@@ -114,11 +124,13 @@ def test_steady_calls_keep_it_awake_though_no_report_catches_them(stack: Stack) 
     """Calls of a millisecond are over before a report; their events count."""
 
     async def script(router: FakeRouter) -> None:
+        calls = asyncio.create_task(keep_calling(router, "brief"))
+        await until(lambda: stack.replicas("brief") == 1, "a Pod")
         began = time.monotonic()
-        while time.monotonic() - began < 3.5:
-            await router.received("brief", 5)
+        while time.monotonic() - began < 3.5:  # longer than an idle one would stay
+            assert await asyncio.to_thread(stack.replicas, "brief") == 1
             await asyncio.sleep(0.2)
-            assert stack.replicas("brief") == 1
+        calls.cancel()
 
     play(stack, script)
 
@@ -133,7 +145,7 @@ def test_each_change_is_told_as_an_event(stack: Stack) -> None:
             await client.flush()
             await router.received("told")
             for _ in range(2):
-                heard.append(msgspec.json.decode((await subscription.next_msg(15)).data))
+                heard.append(msgspec.json.decode((await subscription.next_msg(PATIENCE)).data))
         await client.close()
 
     asyncio.run(main())
@@ -148,13 +160,13 @@ def test_each_change_is_told_as_an_event(stack: Stack) -> None:
 def test_metrics_tell_of_each_function(stack: Stack) -> None:
     async def script(router: FakeRouter) -> None:
         await router.received("waker", 30)
-        await until(lambda: stack.replicas("waker") == 1, "a Pod is asked for", 5)
+        await until(lambda: stack.replicas("waker") == 1, "a Pod is asked for")
 
     play(stack, script)
     url = stack.scaler().url()
 
     def lines() -> list[str]:
-        return urllib.request.urlopen(f"{url}/metrics", timeout=5).read().decode().splitlines()  # type: ignore[no-any-return]
+        return urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode().splitlines()  # type: ignore[no-any-return]
 
     wanted = 'faas_function_replicas_wanted{function="waker",namespace="default"} 1.0'
     eventually(lambda: wanted in lines(), "the Pod is counted")
@@ -170,8 +182,8 @@ def test_a_call_right_at_the_fall_to_zero_is_not_lost(stack: Stack) -> None:
     async def script(router: FakeRouter) -> None:
         for pause in (1.9, 2.3, 2.7):
             await router.received("edge")
-            await until(lambda: stack.replicas("edge") == 1, "a Pod is asked for", 5)
-            await until(lambda: stack.status("edge")["readyReplicas"] == 1, "ready", 10)
+            await until(lambda: stack.replicas("edge") == 1, "a Pod is asked for")
+            await until(lambda: stack.status("edge")["readyReplicas"] == 1, "ready")
             await asyncio.sleep(pause)
 
     play(stack, script)

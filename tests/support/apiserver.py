@@ -1,4 +1,7 @@
-"""A real API server process for tests: certificates, token and kubeconfig in a directory, and the process under it."""
+"""A real API server process for tests: certificates, token and kubeconfig in a directory, and the process under it.
+
+It is ours, or, with ``FAAS_TEST_PLATFORM=level1``, the one of a real Kubernetes control plane (tests/cluster).
+"""
 
 import contextlib
 import secrets
@@ -11,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cli.local import pki
-
-START_DEADLINE_SECONDS = 10.0
+from cli.local.ports import free_port
+from tests.support.patience import PATIENCE
+from tests.support.platform import on_level1
 
 
 class ApiServer(msgspec.Struct):
@@ -27,6 +32,7 @@ class ApiServer(msgspec.Struct):
     authority: pki.KeyPair
     extra_args: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
+    controllers: "subprocess.Popen[bytes] | None" = None
 
     @property
     def url(self) -> str:
@@ -64,7 +70,7 @@ class ApiServer(msgspec.Struct):
         command += ["--kubelet-client-key", str(directory / "kubelet-client.key"), *self.extra_args]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_DEADLINE_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
@@ -79,10 +85,28 @@ class ApiServer(msgspec.Struct):
         else:
             self.process.terminate()
         try:
-            return self.process.wait(timeout=5)
+            return self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+    def start_controllers(self) -> None:
+        """Start the ReplicaSet controller and the garbage collector."""
+        command = [sys.executable, "-m", "cli.local.controllers", "--kubeconfig", str(self.kubeconfig)]
+        with (self.directory / "controllers.log").open("ab") as log:
+            self.controllers = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill_controllers(self) -> None:
+        """kill -9; `start_controllers` starts others."""
+        assert self.controllers is not None
+        self.controllers.kill()
+        self.controllers.wait()
+
+    def stop_controllers(self) -> int:
+        """Stop them by SIGTERM and return the exit code."""
+        assert self.controllers is not None
+        self.controllers.terminate()
+        return self.controllers.wait(PATIENCE)
 
     def _answers(self) -> bool:
         try:
@@ -92,18 +116,19 @@ class ApiServer(msgspec.Struct):
             return False
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 def prepare(directory: Path, host: str = "127.0.0.1", extra_args: tuple[str, ...] = ()) -> ApiServer:
     """Write CA (ca.crt, ca.key), certificates, token and kubeconfig into `directory`; start nothing."""
+    if on_level1():
+        if extra_args:
+            pytest.skip(f"{extra_args} is for our own API server")
+        from tests.cluster.apiserver import shared  # it compiles Kubernetes when it must
+
+        server: ApiServer = shared()
+        server.stop()
+        return server
     directory.mkdir(parents=True, exist_ok=True)
     authority = pki.create_authority()
-    server = ApiServer(directory, host, free_port(host), secrets.token_urlsafe(32), authority, extra_args)
+    server = ApiServer(directory, host, free_port(set()), secrets.token_urlsafe(32), authority, extra_args)
     pki.write_key_pair(authority, directory / "ca.crt", directory / "ca.key")
     serving = pki.issue_server_certificate(authority, "faas-apiserver", [host], ["localhost"])
     pki.write_key_pair(serving, directory / "server.crt", directory / "server.key")
@@ -119,6 +144,15 @@ def running_apiserver(
     directory: Path, host: str = "127.0.0.1", extra_args: tuple[str, ...] = ()
 ) -> Iterator[ApiServer]:
     """Yield a started API server whose files are in `directory`; it is stopped on leaving."""
+    if on_level1() and not extra_args:
+        from tests.cluster.apiserver import shared
+
+        real = shared()
+        try:
+            yield real
+        finally:
+            real.clear()
+        return
     server = prepare(directory, host, extra_args)
     server.start()
     try:

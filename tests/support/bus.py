@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.local.ports import free_port
 from cli.local.topology import nats_server
 from services.contracts.accounts import SERVICES, caller, render
+from tests.support.patience import PATIENCE
 
 ALL_NAMESPACES: Mapping[str, Sequence[str]] = {"default": ["*"]}
 
@@ -70,9 +72,7 @@ class Bus:
 @contextmanager
 def running_bus(directory: Path, tenants: Mapping[str, Sequence[str]] = ALL_NAMESPACES) -> Iterator[Bus]:
     """Starts nats-server in ``directory`` on a free loopback port; stopped at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port(set())
     passwords = {name: secrets.token_urlsafe(18) for name in (*SERVICES, *(caller(t) for t in tenants))}
     config = render(
         listen=f"127.0.0.1:{port}",
@@ -90,7 +90,7 @@ def running_bus(directory: Path, tenants: Mapping[str, Sequence[str]] = ALL_NAME
             bus.resume()
             bus.process.terminate()
             try:
-                bus.process.wait(5)
+                bus.process.wait(20)
             except subprocess.TimeoutExpired:
                 bus.kill()
 
@@ -103,7 +103,7 @@ def _start(directory: Path, port: int) -> subprocess.Popen[bytes]:
             stderr=log,
             env={"PATH": os.environ["PATH"]},
         )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, (directory / "nats.log").read_text()
         try:

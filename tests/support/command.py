@@ -28,7 +28,7 @@ def faas(*arguments: str | bytes, command: str = "faas", stdin: bytes = b"", **e
     """Runs an installed command with an environment of PATH, HOME and ``env`` alone."""
     base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
-        [str(BIN / command), *arguments], input=stdin, capture_output=True, env=base | env, timeout=60, check=False
+        [str(BIN / command), *arguments], input=stdin, capture_output=True, env=base | env, timeout=100, check=False
     )
     return Done(done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode())
 

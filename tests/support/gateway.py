@@ -22,9 +22,9 @@ from services.contracts.messages import Description, Progress
 from services.contracts.resources import Condition
 from tests.support.bus import Bus
 from tests.support.http import Answer, http
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 15.0
 
 NOWHERE = """
 apiVersion: v1
@@ -64,7 +64,7 @@ class Gateway:
     def ready(self) -> bool:
         """Whether /readyz says so."""
         try:
-            return self.request("GET", "/readyz", timeout=2).status == 200
+            return self.request("GET", "/readyz", timeout=10).status == 200
         except OSError:
             return False
 
@@ -86,7 +86,7 @@ def start_gateway(directory: Path, bus: Bus, kubeconfig: Path | None = None, **s
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "services.gateway"], cwd=ROOT, env=env, stderr=file)
     gateway = Gateway(process, log)
-    eventually(lambda: bool(_address(gateway)), START_SECONDS)
+    eventually(lambda: bool(_address(gateway)))
     gateway.url = _address(gateway)
     return gateway
 
@@ -96,7 +96,7 @@ def running_gateway(directory: Path, bus: Bus, kubeconfig: Path | None = None, *
     """A gateway that is ready, for as long as the context lasts."""
     gateway = start_gateway(directory, bus, kubeconfig, **settings)
     try:
-        eventually(gateway.ready, START_SECONDS)
+        eventually(gateway.ready)
         yield gateway
     except BaseException:
         print(gateway.log.read_text()[-4000:])
@@ -115,7 +115,7 @@ def _address(gateway: Gateway) -> str:
     return ""
 
 
-def eventually(true: Callable[[], bool], seconds: float) -> None:
+def eventually(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Returns once ``true`` says so; fails the test after ``seconds``. For what another process does, unannounced."""
     deadline = time.monotonic() + seconds
     while not true():
@@ -194,7 +194,7 @@ class Routers:
             await client.publish(subject, payload, headers=headers)
             await client.flush()
 
-        asyncio.run_coroutine_threadsafe(send(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(send(), self._loop).result(PATIENCE)
 
     def alive(self) -> None:
         """Tells the gateways that the held calls are still alive."""
@@ -232,10 +232,10 @@ def running_routers(bus: Bus) -> Iterator[Routers]:
         target=lambda: routers._loop.run_until_complete(routers._serve(started, stop)), daemon=True
     )
     thread.start()
-    assert started.wait(10)
+    assert started.wait(PATIENCE)
     try:
         yield routers
     finally:
         routers._loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(PATIENCE)
         routers._loop.close()

@@ -14,6 +14,7 @@ import msgspec
 
 from cli.local import pki
 from tests.support.apiserver import ApiServer
+from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Kubelet(msgspec.Struct):
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout: float = 20.0) -> int:
+    def stop(self, timeout: float = PATIENCE) -> int:
         """SIGTERM: it stops its Pods; the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -97,7 +98,7 @@ def kill_leftovers(directory: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def eventually(look: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
     """What `look` returns once it is true; AssertionError with its last answer when it never is."""
     deadline = time.monotonic() + seconds
     while True:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 COUNTING = """
 def handle(event):
     with open(event["file"], "a") as file:
@@ -58,7 +60,7 @@ class Load:
         """Successful calls that began after ``moment`` (monotonic)."""
         return [call for call in self.calls if call.began > moment and call.status == 200]
 
-    def wait_for_success(self, after: float, seconds: float) -> float:
+    def wait_for_success(self, after: float, seconds: float = PATIENCE) -> float:
         """Waits until a call that began after ``after`` has succeeded; how long after it was answered."""
         deadline = time.monotonic() + seconds
         while not (found := self.answered_after(after)):

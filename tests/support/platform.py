@@ -15,6 +15,11 @@ CHOICE = "FAAS_TEST_PLATFORM"
 LEVEL1 = "level1"
 
 
+def on_level1() -> bool:
+    """Whether the tests run around a real Kubernetes control plane instead of the one-machine platform's own."""
+    return os.environ.get(CHOICE) == LEVEL1
+
+
 @dataclass
 class Platform:
     """A running platform and the addresses that ``faas status`` gives."""
@@ -26,11 +31,11 @@ class Platform:
     bring_back: Callable[[], None]
     """Starts a supervisor again that takes over what a killed one left."""
 
-    def faas(self, *arguments: str, timeout: float = 60.0, check: bool = False, **env: str) -> "Finished":
+    def faas(self, *arguments: str, timeout: float = 100.0, check: bool = False, **env: str) -> "Finished":
         """Runs ``faas`` against this platform; with ``check``, fails the test unless it exits with 0."""
         return run(FAAS, *arguments, timeout=timeout, check=check, env={"FAAS_DIR": str(self.directory), **env})
 
-    def kubectl(self, *arguments: str, timeout: float = 60.0, check: bool = False) -> "Finished":
+    def kubectl(self, *arguments: str, timeout: float = 100.0, check: bool = False) -> "Finished":
         """Runs ``kubectl`` with the platform's kubeconfig."""
         return run("kubectl", *arguments, timeout=timeout, check=check, env={"KUBECONFIG": self.kubeconfig})
 
@@ -40,7 +45,12 @@ class Platform:
 
     def pid(self, name: str) -> int:
         """The pid of one of the platform's processes."""
-        return int(next(process["pid"] for process in self.status()["processes"] if process["name"] == name))
+        return pid_of(self.status(), name)
+
+
+def pid_of(status: dict[str, Any], name: str) -> int:
+    """The pid of one of the processes in what ``Platform.status`` gave."""
+    return int(next(process["pid"] for process in status["processes"] if process["name"] == name))
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def running_platform(directory: Path) -> Iterator[Platform]:
 
     By ``faas up``, or, with ``FAAS_TEST_PLATFORM=level1``, the same processes around a real Kubernetes control plane.
     """
-    if os.environ.get(CHOICE) == LEVEL1:
+    if on_level1():
         from tests.cluster.platform import control_plane, starter  # it compiles Kubernetes when it must
 
         with (

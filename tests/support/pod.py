@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from cli.local.ports import free_port
+
 
 @dataclass
 class Request:
@@ -62,8 +64,8 @@ class TestPod:
 
     async def start(self) -> None:
         """Listens; on the same port as before when it did already."""
+        self.port = self.port or free_port(set())
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def close_connections(self) -> None:
         """Closes every connection, as a server does with idle ones."""

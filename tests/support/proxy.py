@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cli.local.ports import free_port
+
 
 class Ending(Enum):
     """How a cut connection ends for both sides: in order (FIN) or not (RST)."""
@@ -40,8 +42,8 @@ class Proxy:
     async def start(self) -> None:
         """Listens; on the same port as before when it did already."""
         self.flowing.set()
+        self.port = self.port or free_port(set())
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
         """Stops listening, so that connections are refused; open ones stay. ``start`` ends it."""

@@ -30,6 +30,7 @@ from services.router.config import RouterSettings
 from services.router.router import Router
 from services.router.table import Pod
 from tests.support.bus import Bus
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ADD = FunctionRef("default", "add")
@@ -106,7 +107,7 @@ class InProcess:
             self.router.on_pod(Change("DELETED", one.metadata.name, one, one))
 
     async def call(
-        self, body: bytes = b'{"x":1}', ref: FunctionRef = ADD, timeout: float = 20.0, **fields: str
+        self, body: bytes = b'{"x":1}', ref: FunctionRef = ADD, timeout: float = PATIENCE, **fields: str
     ) -> "Reply":
         """One call; ``Faas_Id="1"`` is the header ``Faas-Id: 1``."""
         sent = {name.replace("_", "-"): value for name, value in fields.items()}
@@ -199,7 +200,7 @@ async def router_in_process(bus: Bus, *, synced: bool = True, **settings: str) -
     assert not errors, errors
 
 
-async def until(met: Callable[[], object], seconds: float = 10.0, why: str = "") -> None:
+async def until(met: Callable[[], object], seconds: float = PATIENCE, why: str = "") -> None:
     """Waits for a condition that nothing announces."""
     deadline = time.monotonic() + seconds
     while not met():
@@ -232,13 +233,13 @@ class RouterProcess:
         """Whether /readyz says so."""
         if not self.url:
             return False
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
             return bool(answer.status == 200)
         return False
 
     def metrics(self) -> str:
         """What /metrics says."""
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
             return str(answer.read().decode())
 
     def terminate(self) -> None:
@@ -246,7 +247,7 @@ class RouterProcess:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
 
-    async def ended(self, seconds: float = 20.0) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """Its exit code."""
         assert self.process is not None
         await until(lambda: self.process is not None and self.process.poll() is not None, seconds, self.log.read_text())

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.http import Answer, http
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 20.0
+DEADLINE = PATIENCE
 
 
 # Module `testgate` of every function here: its callers wait until the test opens the gate, so none guesses how long.

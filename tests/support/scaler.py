@@ -21,6 +21,7 @@ from tests.support.api import Api, Refusal
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import Bus, running_bus
 from tests.support.kubelet import eventually, running_kubelet
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
@@ -48,7 +49,7 @@ class Scaler(msgspec.Struct):
         """SIGTERM or kill -9; the exit code."""
         assert self.process is not None
         self.process.kill() if kill else self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
     def url(self) -> str:
         """Base of its health endpoint, as its log tells; empty while it does not listen."""
@@ -58,7 +59,7 @@ class Scaler(msgspec.Struct):
     def ready(self) -> bool:
         """Whether /readyz says so."""
         try:
-            with urllib.request.urlopen(self.url() + "/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(self.url() + "/readyz", timeout=10) as answer:
                 return bool(answer.status == 200)
         except (OSError, ValueError):
             return False
@@ -139,7 +140,8 @@ def running_stack(directory: Path, *, nodes: bool = True) -> Iterator[Stack]:
         crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
         api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
         eventually(lambda: _served(api), "the CRD is served")
-        stack.enter_context(_controllers(directory, server))
+        server.start_controllers()
+        stack.callback(server.stop_controllers)
         if nodes:
             stack.enter_context(running_kubelet(server, directory / "kubelet" / "run"))
             # a Pod is bound when it is created, so there has to be a Node by then
@@ -152,21 +154,6 @@ def _served(api: Api) -> bool:
         return api.items(FUNCTIONS) == []
     except Refusal:
         return False
-
-
-@contextlib.contextmanager
-def _controllers(directory: Path, server: ApiServer) -> Iterator[None]:
-    with (directory / "controllers.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli.local.controllers", "--kubeconfig", str(server.kubeconfig)],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 class FakeRouter:
