@@ -12,7 +12,7 @@ import pytest
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.jetstream import JetStream
-from services.workflow.store.timers import FAR, Deliver, TimerStore
+from services.workflow.store.timers import FAR, Deliver, Due, TimerStore
 from tests.support.bus import Bus, running_bus
 from tests.support.stores import own_bus, play, ref, stores
 
@@ -31,8 +31,8 @@ class Heard:
         self._wanted = wanted
         self._all = asyncio.Event()
 
-    async def deliver(self, run: FunctionRef, timer: str) -> bool:
-        self.found.append((run, timer, time.time()))
+    async def deliver(self, run: FunctionRef, due: Due) -> bool:
+        self.found.append((run, due.timer, time.time()))
         if len(self.found) >= self._wanted:
             self._all.set()
         return True
@@ -126,14 +126,14 @@ def test_a_timer_that_was_not_taken_is_offered_again(bus: Bus) -> None:
     async def scene(js: JetStream) -> None:
         timers, heard, offers = TimerStore(js), Heard(1), 0
 
-        async def reluctant(run: FunctionRef, timer: str) -> bool:
+        async def reluctant(run: FunctionRef, due: Due) -> bool:
             nonlocal offers
             offers += 1
             if offers == 1:
                 return False
             if offers == 2:
                 raise RuntimeError("a deliverer's defect")
-            return await heard.deliver(run, timer)
+            return await heard.deliver(run, due)
 
         async with Consuming(timers, reluctant):
             await timers.schedule(ref("reluctant"), "1.wait", time.time())

@@ -31,6 +31,8 @@ from services.workflow.driver.transitions import Transitions
 from services.workflow.engine.stimuli import EventArrived
 from services.workflow.events.door import Door
 from services.workflow.events.hub import Hub
+from services.workflow.schedules.clock import Clock
+from services.workflow.schedules.events import EventSchedules
 from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.events import EventStore
 from services.workflow.store.jetstream import JetStream
@@ -76,6 +78,11 @@ class Parts:
         self.recovery = Recovery(
             self.runs, self.routing, self.transitions, self.members, self.children, settings.scan_seconds
         )
+        known = self.controller.definitions
+        self.clock = Clock(self.timer_store, known, self.starter.start, self.store.head)
+        self.event_schedules = EventSchedules(event_store, pool, self.starter.start, known.settled)
+        known.listen(self.clock.on_definition)
+        known.listen(self.event_schedules.on_definition)
         self.heartbeat = Heartbeat(bus, self.members, settings.alive_seconds, self.recovery.look)
         showing = Showing(self.transitions)
         self.control = Control(bus, me, self.runs, self.routing, self.starter, showing, tasks)

@@ -24,8 +24,10 @@ from services.workflow.config import Settings
 from services.workflow.driver.ownership import Owner
 from services.workflow.driver.parts import Parts
 from services.workflow.engine.stimuli import TimerFired
+from services.workflow.schedules.clock import is_schedule
 from services.workflow.store import streams
 from services.workflow.store.jetstream import Unavailable
+from services.workflow.store.timers import Due
 from services.workflow.worker.pool import Limits, Pool
 
 log = logging.getLogger("workflow")
@@ -77,7 +79,7 @@ class Server:
             for loop in (
                 parts.progress.run(), parts.controller.run(self._start_run), parts.heartbeat.run(),
                 parts.recovery.run(), parts.timer_store.consume(self._timer), parts.events.run(),
-                self._expire(),
+                parts.clock.run(), parts.event_schedules.run(), self._expire(),
             )
         ]  # fmt: skip
         await self._listen(subjects.progress(self._parts.members.me.instance), parts.progress.on_progress)
@@ -97,8 +99,10 @@ class Server:
         subscription = await self._bus.subscribe(subject, cb=handler)
         self._bus.deliver_at_once(subscription, handler)
 
-    async def _timer(self, ref: FunctionRef, timer: str) -> bool:
-        await self._parts.routing.deliver(ref, TimerFired(timer=timer))
+    async def _timer(self, ref: FunctionRef, due: Due) -> bool:
+        if is_schedule(ref):
+            return not self._draining and await self._parts.clock.fired(ref, due)
+        await self._parts.routing.deliver(ref, TimerFired(timer=due.timer))
         return True
 
     async def _start_run(self, workflow: FunctionRef, asked: StartRun) -> None:

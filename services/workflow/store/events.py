@@ -1,23 +1,28 @@
 """CloudEvents for the workflows of each namespace, in the order in which they were stored, for a day."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from services.contracts.events import timestamp
 from services.workflow.store import streams
 from services.workflow.store.consumers import Following, share
 from services.workflow.store.jetstream import JetStream, Message, place
 
+log = logging.getLogger("events")
+
 _CONSUMER = "schedules"
 _TAKE_SECONDS = 30.0
 _MOST_WAITING = 100
-ACK = b"+ACK"
-AGAIN = b'-NAK {"delay": 1000000000}'
+_ACK = b"+ACK"
+_AGAIN = b'-NAK {"delay": 1000000000}'
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -72,8 +77,13 @@ class EventStore:
         async with asyncio.TaskGroup() as tasks:
 
             async def work(message: Msg) -> None:
-                done = await take(_delivered(message))
-                await self._js.bus.publish(message.reply, ACK if done else AGAIN)
+                try:
+                    done = await take(_delivered(message))
+                except Exception:  # one event that can't be taken must not end the others; it is offered again
+                    log.exception("an event on %s was not taken", message.subject)
+                    done = False
+                with suppress(NatsError):  # without a connection it stays unanswered, and is offered again
+                    await self._js.bus.publish(message.reply, _ACK if done else _AGAIN)
 
             async def on_message(message: Msg) -> None:
                 tasks.create_task(work(message))

@@ -10,15 +10,16 @@ import msgspec
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from services.contracts.errors import FaasError
 from services.contracts.events import timestamp
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.consumers import share
-from services.workflow.store.jetstream import JetStream
+from services.workflow.store.jetstream import JetStream, Outrun, Unavailable
 
 log = logging.getLogger("timers")
 
-Deliver = Callable[[FunctionRef, str], Awaitable[bool]]
+Deliver = Callable[[FunctionRef, "Due"], Awaitable[bool]]
 """Told of a timer that is due; whether it has been taken. One that has not is offered again."""
 
 LEAD = 0.5
@@ -34,10 +35,11 @@ _AGAIN = b'-NAK {"delay": 500000000}'
 
 
 class Due(msgspec.Struct):
-    """What a timer's message says."""
+    """What a timer's message says: its name, when it is due (epoch seconds), and what who set it wants to know."""
 
     timer: str
     at: float
+    note: str = ""
 
 
 _decode = msgspec.json.Decoder(Due).decode
@@ -50,14 +52,27 @@ class TimerStore:
     def __init__(self, js: JetStream) -> None:
         self._js = js
 
-    async def schedule(self, ref: FunctionRef, timer: str, at: float) -> None:
-        """Sets a timer, in place of one of that name. Raises Unavailable."""
+    async def schedule(self, ref: FunctionRef, timer: str, at: float, note: str = "", new: bool = False) -> None:
+        """Sets a timer, in place of one of that name; ``new``: only if there is none. Raises Unavailable."""
         name = _token(timer)
         headers = {
             "Nats-Schedule": f"@at {timestamp(max(at - LEAD, 0.0))}",
             "Nats-Schedule-Target": streams.fired(ref, name),
         }
-        await self._js.insist(streams.timer(ref, name), _encode(Due(timer, at)), headers)
+        if new:
+            headers["Nats-Expected-Last-Subject-Sequence"] = "0"
+        with suppress(Outrun):
+            await self._js.insist(streams.timer(ref, name), _encode(Due(timer, at, note)), headers)
+
+    async def waiting(self, ref: FunctionRef) -> list[Due]:
+        """The timers that are set, or have fired and are not taken yet. Raises Unavailable."""
+        found = await self._js.read(streams.TIMERS, streams.timer(ref, "*"))
+        found += await self._js.read(streams.TIMERS, streams.fired(ref, "*"))
+        return [_decode(message.data) for message in found]
+
+    async def remove(self, ref: FunctionRef, timer: str) -> None:
+        """Removes a timer that has not fired, however soon it is due. Raises Unavailable."""
+        await self._purge(streams.timer(ref, _token(timer)))
 
     async def drop(self, ref: FunctionRef, timer: str, at: float) -> None:
         """Says that a timer is not wanted. Raises Unavailable."""
@@ -107,7 +122,10 @@ class _Taker:
         _, namespace, run, _ = message.subject.rsplit(".", 3)
         ref = FunctionRef(namespace, run)
         try:
-            taken = await self._deliver(ref, due.timer)
+            taken = await self._deliver(ref, due)
+        except (Unavailable, FaasError) as error:
+            log.warning("timer %s of %s is offered again: %s", due.timer, ref, error)
+            taken = False
         except Exception:  # one timer that can't be delivered must not end the others; it is offered again
             log.exception("timer %s of %s was not delivered", due.timer, ref)
             taken = False

@@ -1,0 +1,1 @@
+"""Schedules of workflows: runs that begin by time and by events."""
