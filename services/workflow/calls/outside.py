@@ -46,7 +46,7 @@ class Outside:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Outside":
-        network = Network(self._limits, self._resolver)
+        network = self.network()
         self._session = aiohttp.ClientSession(
             connector=network.connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -56,7 +56,7 @@ class Outside:
             middlewares=(once,),
             skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
         )
-        self._sender = Sender(Exchange(self._session, self._limits), self._limits.max_redirects)
+        self._sender = Sender(self.exchange(self._session), self._limits.max_redirects)
         self._documents = Documents(self._sender, self._limits.max_document)
         self._asyncapi = AsyncApi(network, self._documents, self._limits)
         return self
@@ -66,6 +66,14 @@ class Outside:
     ) -> None:
         assert self._session is not None
         await self._session.close()
+
+    def network(self) -> Network:
+        """Makes the connections."""
+        return Network(self._limits, self._resolver)
+
+    def exchange(self, session: aiohttp.ClientSession) -> Exchange:
+        """Sends the requests."""
+        return Exchange(session, self._limits)
 
     async def call(
         self, kind: str, arguments: Any, secrets: Mapping[str, Any], key: str, deliver: Deliver | None = None

@@ -11,8 +11,8 @@ from tests.workflow.ctk.run import run_directory
 
 def _mapping(text: str) -> tuple[str, str]:
     host, equals, url = text.partition("=")
-    if not host or not equals or not url.startswith(("http://", "https://")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST=URL with an http or https URL")
+    if not host or not equals or not url.startswith(("http://", "https://", "nats://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST=URL with an http, https or nats URL")
     return host, url.rstrip("/")
 
 

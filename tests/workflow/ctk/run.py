@@ -6,9 +6,13 @@ from pathlib import Path
 import msgspec
 
 from services.contracts.workflow import InvalidWorkflow
+from tests.workflow.ctk import expectations, steps
 from tests.workflow.ctk.driver import Driver
 from tests.workflow.ctk.gherkin import Scenario, read
-from tests.workflow.ctk.steps import Failed, World, carry_out
+from tests.workflow.ctk.phrases import Failed, World, carry_out
+
+_KNOWN = (steps, expectations)
+"""Imported for the phrases that they enter."""
 
 
 class Result(msgspec.Struct):
@@ -33,7 +37,7 @@ def run_directory(directory: Path, driver: Driver, hosts: dict[str, str]) -> Ite
 
 
 def run_scenario(scenario: Scenario, driver: Driver, hosts: dict[str, str]) -> str:
-    """Why a scenario fails; empty when it passes."""
+    """Why a scenario fails; empty when it passes. A workflow that is given is executed, asked for or not."""
     world = World(driver, hosts)
     for step in scenario.steps:
         try:

@@ -1,0 +1,70 @@
+"""What a run did, task by task, from its records and lifecycle events."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from services.workflow.engine import Plan, State, Transition, apply
+from services.workflow.engine import commands as c
+from services.workflow.engine import records as r
+from tests.workflow.ctk.driver import Outcome, TaskResult
+
+
+class Notes:
+    """Fills an Outcome, transition by transition."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._tasks: list[str] = []
+        self._ended: list[str] = []
+        self._results: dict[str, TaskResult] = {}
+        self._lifecycle: list[str] = []
+        self.emitted: list[dict[str, Any]] = []
+
+    def note(self, before: State | None, made: Transition) -> None:
+        """Takes a transition in."""
+        state = None if before is None else before.copy()
+        for record in made.records:
+            if isinstance(record, r.TaskStarted) and state is not None:
+                self._started(state.frames[record.frame].pointer)
+            elif isinstance(record, r.TaskEnded) and state is not None:
+                self._end(state, record)
+            state = apply(state, record)
+        for command in made.commands:
+            if isinstance(command, c.Publish):
+                self._lifecycle.append(command.kind)
+                if command.kind in ("task.faulted", "task.cancelled"):
+                    kind = command.kind.partition(".")[2]
+                    name = self._name(command.data["task"])
+                    self._results[name] = TaskResult(status=kind, error=command.data.get("error"))
+
+    def _name(self, pointer: str) -> str:
+        return self._plan.tasks[pointer].name
+
+    def _started(self, pointer: str) -> None:
+        if pointer:
+            self._tasks.append(self._name(pointer))
+
+    def _end(self, state: State, record: r.TaskEnded) -> None:
+        frame = state.frames[record.frame]
+        output = record.output
+        if output is UNSET:
+            output = frame.raw if record.skipped else frame.data
+        name = self._name(frame.pointer)
+        status = "skipped" if record.skipped else "completed"
+        self._results[name] = TaskResult(status=status, output=None if output is UNSET else output)
+        if not record.skipped:
+            self._ended.append(name)
+
+    def outcome(self, state: State) -> Outcome:
+        """How it ended."""
+        return Outcome(
+            status=state.status,
+            output=state.output,
+            error=state.error,
+            tasks=self._tasks,
+            ended=self._ended,
+            results=self._results,
+            lifecycle=self._lifecycle,
+            emitted=self.emitted,
+        )
