@@ -60,7 +60,8 @@ class Follower:
         begin = self.running.pop(pointer, None)
         if verb == "completed":
             return Step("-", name, "skipped") if begin is None else Step("✓", name, span(begin, at))
-        said = "; ".join(problem(error)) if error else ""
+        own = error is not None and error.get("instance", pointer) == pointer  # else told where it was raised
+        said = "; ".join(problem(error)) if error is not None and own else ""
         return Step("✗" if verb == "faulted" else "⊘", name, f"{verb}  {said}")
 
 

@@ -14,7 +14,7 @@ from tests.support.platform import on_level1
 
 pytestmark = pytest.mark.skipif(on_level1(), reason="the pages start the one-machine platform by themselves")
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/tutorial-workflows.md", "docs/how-to.md"]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -69,7 +69,10 @@ def test_make_demo_tells_the_whole_story(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("execute function success, result: 7", "is starting", "dev.faas.function.completed", "the end"):
+    for said in (
+        "execute function success, result: 7", "is starting", "dev.faas.function.completed", "the end",
+        "| the | 9825 |", '"deposited": false', '"deposited": true', "↻ oxford", "✓ withdraw",
+    ):  # fmt: skip
         assert said in done.stdout
     assert (ROOT / "Makefile").read_text().count("examples/demo.py") == 1
 
