@@ -12,7 +12,10 @@ from services.contracts.errors import Exit
 DOCUMENT = "document: { dsl: '1.0.3', namespace: team, name: flow, version: '0.1.0' }\n"
 DEFINITION = DOCUMENT + "schedule:\n  on: { one: { with: { type: a.b } } }\ndo:\n- greet:\n    set: { answer: no }\n"
 MANIFEST = "apiVersion: faas.dev/v1alpha1\nkind: Workflow\nmetadata: { name: flow, namespace: team }\nspec:\n"
-FUNCTION = "kind: Function\nmetadata: { name: add }\nspec: { image: localhost/x:1, env: [{ name: MODE, value: 'on' }] }\n"
+FUNCTION = (
+    "kind: Function\nmetadata: { name: add }\n"
+    "spec: { image: localhost/x:1, env: [{ name: MODE, value: 'on' }] }\n"
+)  # fmt: skip
 
 
 def manifest(definition: str) -> str:
