@@ -109,12 +109,12 @@ class Commands:
 
     def _listen(self, run: Run, command: p.Listen) -> None:
         self._events.register(run.ref, command.task, command.types, command.since, command.after)
-        run.listens = run.listens | {command.task}
+        run.listens = (*run.listens, command.task)
 
     def _drop(self, run: Run, command: p.DropWait) -> None:
         if command.waits == "events":
             self._events.drop(run.ref, command.task)
-            run.listens = run.listens - {command.task}
+            run.listens = tuple(task for task in run.listens if task != command.task)
             return
         call = run.calls.pop(command.task, None)
         if call is not None:
@@ -131,4 +131,4 @@ class Commands:
         """The run is not driven here any more."""
         for task in run.listens:
             self._events.drop(run.ref, task)
-        run.listens = frozenset()
+        run.listens = ()

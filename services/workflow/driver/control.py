@@ -24,6 +24,7 @@ from services.workflow.driver.starter import Starter
 from services.workflow.driver.transitions import Broken
 from services.workflow.engine.stimuli import Cancel, Pause, Resume, Retry
 from services.workflow.store.jetstream import Outrun, Unavailable
+from services.workflow.views.bounds import MAX_VIEW, fitting
 from services.workflow.worker.protocol import Wanted
 
 log = logging.getLogger("workflow")
@@ -162,11 +163,11 @@ class Control:
             return status, _ENCODE(await self._wait_anywhere(started.ref, asked.wait))
         given = msgspec.Raw(b"{}") if isinstance(asked.input, msgspec.UnsetType) else asked.input
         if started.new:
-            return status, _ENCODE(RunView(run=summary(started.ref, started.head), input=given))
+            return status, _ENCODE(RunView(run=summary(started.ref, started.head), input=shown))
         place = await self._routing.find(started.ref)
         if isinstance(place, Run | Over):
             return status, _ENCODE(await self._view(started.ref, place))
-        return status, _ENCODE(RunView(run=summary(started.ref, started.head), input=given))
+        return status, _ENCODE(RunView(run=summary(started.ref, started.head), input=shown))
 
     async def _wait_anywhere(self, ref: FunctionRef, seconds: float) -> RunView:
         """For the answer to a start: of a run that is driven elsewhere, how it is now."""

@@ -1,6 +1,7 @@
 """A run that this instance drives: what is kept of it in memory while it is open."""
 
 import asyncio
+from sys import intern
 from typing import Any
 
 from services.contracts.names import FunctionRef
@@ -12,19 +13,22 @@ Handed = tuple[Wanted, "asyncio.Future[None] | None"]
 """A stimulus, and what is told once it is in the history, if anybody asked."""
 
 
+_NO_CHILDREN: dict[int, FunctionRef] = {}
+
+
 class Run:
     """``last``: the sequence of its last transition; 0 for one that is yet to be stored. Small: one that waits has no
     task, and its state is in the workers' cache or in the store."""
 
     __slots__ = (
         "busy", "calls", "cautious", "children", "definition", "ended", "history", "last", "listens",
-        "name", "parent", "queue", "ref", "started", "status", "timers", "unsent", "version", "waiters", "workflow",
+        "parent", "queue", "ref", "started", "status", "timers", "unsent", "version", "waiters", "workflow",
     )  # fmt: skip
 
     def __init__(self, ref: FunctionRef, head: Head, last: int) -> None:
-        self.ref = ref
-        self.name = f"{ref.namespace}/{ref.name}"
-        self.workflow, self.version, self.definition = head.workflow, head.version, head.definition
+        self.ref = FunctionRef(intern(ref.namespace), ref.name)  # thousands of runs share these texts
+        self.workflow, self.version = intern(head.workflow), intern(head.version)
+        self.definition = intern(head.definition)
         self.parent = head.parent
         self.started, self.ended, self.status = head.started, head.ended, head.status
         self.unsent: frozenset[int] = head.unsent
@@ -40,11 +44,17 @@ class Run:
         """Calls under way, by task of the workflow."""
         self.timers: dict[str, asyncio.TimerHandle | float] = {}
         """Timers in this process, or when those in the stream are due."""
-        self.children: dict[int, FunctionRef] = {}
-        self.listens: frozenset[int] = frozenset()
+        self.children = _NO_CHILDREN
+        """By task; replaced, never changed."""
+        self.listens: tuple[int, ...] = ()
         """Tasks that wait for events."""
         self.waiters: list[asyncio.Future[Any]] = []
         """Told when the run has ended here, or is driven elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """``namespace/id``."""
+        return f"{self.ref.namespace}/{self.ref.name}"
 
     @property
     def open(self) -> bool:

@@ -22,11 +22,14 @@ from services.workflow.driver.transitions import Transitions
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.records import RunStarted
 from services.workflow.store.heads import Head
+from services.workflow.views.bounds import MAX_VIEW, fitting
 from services.workflow.views.trace import Tracer
 from services.workflow.worker import snapshot
 from services.workflow.worker.transition import digests, unpack
 
-_PAGE = 500
+_PAGE = 50
+"""Transitions that are in memory at once; one has up to a MiB."""
+MAX_ENTRIES = 1000
 MAX_LIST = 1000
 MAX_PAGE = 6 * 1024 * 1024
 """Bytes of transitions in one reply."""
@@ -62,10 +65,11 @@ class Showing:
         now = msgspec.structs.replace(
             run, status=found.status, started_at=found.started_at, ended_at=found.ended_at or None
         )
+        output = fitting(found.output or b"null", MAX_VIEW)
         return RunView(
             run=now,
-            input=msgspec.Raw(found.input or b"null"),
-            output=msgspec.Raw(found.output or b"null"),
+            input=msgspec.Raw(fitting(found.input or b"null", MAX_VIEW - len(output))),
+            output=msgspec.Raw(output),
             error=msgspec.json.decode(found.error) if found.error else None,
             waiting=found.waiting,
         )
@@ -83,18 +87,18 @@ class Showing:
 
     async def history(self, ref: FunctionRef, run: RunSummary, asked: ReadHistory) -> HistoryPage:
         """Transitions from a sequence on, as many as fit into a reply."""
-        limit = max(1, min(asked.limit, 2 * _PAGE))
-        pages = await self._store.page(ref, asked.start, limit + 1)
+        limit = max(1, min(asked.limit, MAX_ENTRIES))
         entries: list[HistoryEntry] = []
-        size = 0
-        for page in pages[:limit]:
-            size += len(page.message)
-            if entries and size > MAX_PAGE:
-                break
-            records = msgspec.json.decode(page.message, type=_Records).records
-            entries.append(HistoryEntry(page.sequence, page.head.owner, records))
-        following = pages[len(entries)].sequence if len(pages) > len(entries) else 0
-        return HistoryPage(run, entries, following)
+        size, start = 0, asked.start
+        while pages := await self._store.page(ref, start, _PAGE):
+            for page in pages:
+                size += len(page.message)
+                if len(entries) == limit or (entries and size > MAX_PAGE):
+                    return HistoryPage(run, entries, page.sequence)
+                records = msgspec.json.decode(page.message, type=_Records).records
+                entries.append(HistoryEntry(page.sequence, page.head.owner, records))
+            start = pages[-1].sequence + 1
+        return HistoryPage(run, entries)
 
     async def definition(self, digest: str) -> bytes:
         """The document that runs with this definition go by."""
@@ -133,8 +137,8 @@ class Showing:
                 blobs = await self._store.blobs(ref, wanted) if wanted else {}
                 for record in unpack(page.message, blobs):
                     tracer.add(record)
+                await asyncio.sleep(0)  # others' turn: a transition may have hundreds of records
             start = pages[-1].sequence + 1
-            await asyncio.sleep(0)  # others' turn
 
 
 def _matches(status: str, wanted: str) -> bool:
