@@ -29,7 +29,7 @@ _INPUT: dict[str, Any] = {
     "parameters": [_PREFER],
     "requestBody": {
         "required": False,
-        "description": "The run's input: any JSON value; null when there is no body.",
+        "description": "The run's input: any JSON value; {} when there is no body.",
         "content": {"application/json": {"schema": {}}},
     },
 }

@@ -35,6 +35,10 @@ do:
     catch: { as: problem, do: [{ note: { set: { caught: '${ $problem.status }' } } }] }
 - last: { if: .caught != null, raise: { error: { type: /errors/told, status: 418, title: Told, detail: 'no tea' } } }
 """,
+    "wf-echo": """
+do:
+- echo: { set: '${ . }' }
+""",
     "wf-hears": """
 do:
 - hear: { listen: { to: { one: { with: { type: wf.order } } } } }
@@ -321,6 +325,16 @@ def test_a_diagram_has_the_tasks_and_a_runs_state(flows: Platform) -> None:
     assert {status: len(ids) for status, ids in classes.items()} == {"completed": 7, "faulted": 1, "skipped": 1}
     document = json.loads(flows.faas("workflow", "diagram", "--run", "default/wf-drawn", "-o", "json", check=True).out)
     assert document["diagram"] == drawn
+
+
+def test_a_run_with_the_largest_input_and_output_can_be_looked_at(flows: Platform) -> None:
+    text = "x" * (8 * 1024 * 1024 - 5000)
+    answer = ask(flows, "POST", "/workflows/wf-echo/runs?id=wf-large", json.dumps(text).encode(), Prefer="wait=60")
+    view = json.loads(answer.body)
+    assert (answer.status, view["run"]["status"]) == (200, "completed")
+    assert view["output"].endswith(f"({len(text) + 2} bytes)"), "with the rest it would not fit into a message"
+    root = show(flows, "trace", "default/wf-large")["root"]
+    assert root["output"].endswith(f"({len(text) + 2} bytes)")
 
 
 def test_a_wait_that_is_interrupted_leaves_the_run(flows: Platform) -> None:

@@ -161,7 +161,8 @@ class Control:
         status = 201 if started.new else 200
         if asked.wait > 0:
             return status, _ENCODE(await self._wait_anywhere(started.ref, asked.wait))
-        given = msgspec.Raw(b"{}") if isinstance(asked.input, msgspec.UnsetType) else asked.input
+        given = b"{}" if isinstance(asked.input, msgspec.UnsetType) else bytes(asked.input)
+        shown = msgspec.Raw(fitting(given, MAX_VIEW))
         if started.new:
             return status, _ENCODE(RunView(run=summary(started.ref, started.head), input=shown))
         place = await self._routing.find(started.ref)
