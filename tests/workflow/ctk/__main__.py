@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.workflow.ctk.gherkin import WrongFeature
 from tests.workflow.ctk.memory import MemoryDriver
 from tests.workflow.ctk.run import run_directory
+from tests.workflow.stubs import stubs
 
 
 def _mapping(text: str) -> tuple[str, str]:
@@ -24,9 +25,10 @@ def main() -> int:
     arguments = parser.parse_args()
     total = failed = 0
     try:
-        for result in run_directory(arguments.directory, MemoryDriver(), dict(arguments.map)):
-            print(result, flush=True)
-            total, failed = total + 1, failed + bool(result.failure)
+        with stubs() as hosts:
+            for result in run_directory(arguments.directory, MemoryDriver(), hosts | dict(arguments.map)):
+                print(result, flush=True)
+                total, failed = total + 1, failed + bool(result.failure)
     except WrongFeature as error:
         print(error, file=sys.stderr)
         return 2

@@ -133,7 +133,8 @@ def _order(world: World, name: str, relation: str, other: str) -> None:
 @step(rf"{TASK} should (not |never )?(?:run|be run|be executed|execute|have run)(?: (once|twice|\d+ times?))?")
 def _ran(world: World, name: str, never: str | None, times: str | None) -> None:
     count = world.outcome.tasks.count(name)
-    expected = {"once": 1, "twice": 2}.get(times or "", int((times or "0").split()[0]) if times else 0)
+    words = (times or "1 time").split()
+    expected = {"once": 1, "twice": 2}.get(words[0]) or int(words[0])
     if (never and count) or (not never and not count) or (times and count != expected):
         raise Failed(f"{name} ran {count} times; {', '.join(world.outcome.tasks)} did")
 

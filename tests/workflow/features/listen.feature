@@ -1,0 +1,270 @@
+Feature: Listen
+  Events that come, and events that are emitted.
+
+  Scenario: One event by its type
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: one-event-by-its-type, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a.b } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: x, data: { n: 0 } }
+    - { type: a.b, data: { n: 1 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { n: 1 } ]
+    """
+
+  Scenario: Any of several
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: any-of-several, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { any: [ { with: { type: a } }, { with: { type: b } } ] } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: b, data: 2 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 2 ]
+    """
+
+  Scenario: All of several
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: all-of-several, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { all: [ { with: { type: a } }, { with: { type: b } } ] } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: b, data: 2 }
+    - { type: b, data: 3 }
+    - { type: a, data: 1 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 2, 1 ]
+    """
+
+  Scenario: By a condition on the data
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: by-a-condition-on-the-data, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a, data: '${ .t > 38 }' } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: { t: 37 } }
+    - { type: a, data: { t: 39 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { t: 39 } ]
+    """
+
+  Scenario: By a regular expression
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: by-a-regular-expression, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: 'com\.x\..*' } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: com.y.a, data: 1 }
+    - { type: com.x.a, data: 2 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 2 ]
+    """
+
+  Scenario: The whole event
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-whole-event, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a } } }, read: envelope } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, source: /s, data: 1 }
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And the workflow output should have a '0.type' property with value:
+    """yaml
+    a
+    """
+    And the workflow output should have a '0.source' property with value:
+    """yaml
+    /s
+    """
+
+  Scenario: Until a condition
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: until-a-condition, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { any: [ { with: { type: a } } ], until: length == 2 } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: 1 }
+    - { type: a, data: 2 }
+    - { type: a, data: 3 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 2 ]
+    """
+
+  Scenario: Until an event
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: until-an-event, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { any: [ { with: { type: a } } ], until: { one: { with: { type: stop } } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: 1 }
+    - { type: a, data: 2 }
+    - { type: stop }
+    - { type: a, data: 3 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 2 ]
+    """
+
+  Scenario: With something to do for each
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: with-something-to-do-for-each, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { any: [ { with: { type: a } } ], until: length == 2 } }, foreach: { item: event, at: place, do: [ { note: { set: { n: '${ $event * 10 + $place }' } } } ], output: { as: .n } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: 1 }
+    - { type: a, data: 2 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 10, 21 ]
+    """
+
+  Scenario: Correlated by the first that comes
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: correlated-by-the-first-that-comes, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { all: [ { with: { type: a }, correlate: { id: { from: .data.id } } }, { with: { type: b }, correlate: { id: { from: .data.id } } } ] } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: { id: 1 } }
+    - { type: b, data: { id: 2 } }
+    - { type: b, data: { id: 1, ok: true } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { id: 1 }, { id: 1, ok: true } ]
+    """
+
+  Scenario: Correlated by expectation
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: correlated-by-expectation, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a }, correlate: { id: { from: .data.id, expect: '${ .order }' } } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: { id: 6 } }
+    - { type: a, data: { id: 7 } }
+    """
+    And given the workflow input is:
+    """yaml
+    order: 7
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { id: 7 } ]
+    """
+
+  Scenario: An event that does not come in time
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-that-does-not-come-in-time, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a } } } }, timeout: { after: PT1M } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { status: 408, instance: /do/0/hear }
+    """
+
+  Scenario: An event that the workflow emits itself
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-that-the-workflow-emits-itself, version: '1.0.0' }
+    do:
+      - both:
+          fork:
+            branches:
+              - hear: { listen: { to: { one: { with: { type: order.placed } } } } }
+              - tell: { do: [ { first: { wait: PT1S } }, { emit: { emit: { event: { with: { type: order.placed, source: /shop, data: { id: '${ .id }' } } } } } } ] }
+    """
+    And given the workflow input is:
+    """yaml
+    id: 7
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And the workflow output should have a '0' property with value:
+    """yaml
+    [ { id: 7 } ]
+    """
+    And the emitted events should be:
+    """yaml
+    [ { type: order.placed, source: /shop, data: { id: 7 } } ]
+    """
+
+  Scenario: An emitted event has what the language promises
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-emitted-event-has-what-the-language-promises, version: '1.0.0' }
+    do:
+      - tell: { emit: { event: { with: { type: a.b, subject: '${ .who }', time: '2026-01-01T00:00:00Z', data: [ 1 ], region: eu } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    who: ann
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And the workflow output should include:
+    """yaml
+    { specversion: '1.0', type: a.b, subject: ann, time: '2026-01-01T00:00:00Z', data: [ 1 ], region: eu }
+    """
+    And the workflow output should have properties 'id', 'source'

@@ -1,0 +1,91 @@
+Feature: Raise
+  Errors that a workflow raises itself.
+
+  Scenario: An error with expressions
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-with-expressions, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: https://x.example/no, status: 422, title: 'No ${ .what }', detail: '${ "because of \(.why)" }' } } }
+    """
+    And given the workflow input is:
+    """yaml
+    { what: pets, why: rain }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/no, status: 422, title: No pets, detail: because of rain, instance: /do/0/no }
+    """
+
+  Scenario: An error by name
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-by-name, version: '1.0.0' }
+    use: { errors: { late: { type: https://x.example/late, status: 409, title: Late } } }
+    do:
+      - no: { raise: { error: late } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/late, status: 409, title: Late, instance: /do/0/no }
+    """
+
+  Scenario: An error may name its own instance
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-may-name-its-own-instance, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: https://x.example/no, status: 400, instance: /mine } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    instance: /mine
+    """
+
+  Scenario: An error inside others names where it was raised
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-inside-others-names-where-it-was-raised, version: '1.0.0' }
+    do:
+      - outer: { do: [ { inner: { for: { in: '[1]' }, do: [ { no: { raise: { error: { type: https://x.example/no, status: 400 } } } } ] } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    instance: /do/0/outer/do/0/inner/do/0/no
+    """
+    And outer should fault
+    And inner should fault
+    And no should fault
+
+  Scenario: Nothing runs after an error that nobody catches
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: nothing-runs-after-an-error-that-nobody-catches, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: https://x.example/no, status: 400 } } }
+      - after: { set: { x: 1 } }
+    """
+    When the workflow is executed
+    Then the workflow should fault
+    And after should not run
+
+  Scenario: A transformed input is what the error is made of
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-transformed-input-is-what-the-error-is-made-of, version: '1.0.0' }
+    do:
+      - no: { input: { from: .a }, raise: { error: { type: https://x.example/no, status: 400, detail: '${ .b }' } } }
+    """
+    And given the workflow input is:
+    """yaml
+    a: { b: deep }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    detail: deep
+    """

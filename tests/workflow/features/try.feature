@@ -1,0 +1,411 @@
+Feature: Try
+  Errors that are caught, tried again, or not.
+
+  Scenario: What does not fail is left alone
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: what-does-not-fail-is-left-alone, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: { ok: true } } } ]
+          catch: { do: [ { never: { set: { ok: false } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+    And never should not run
+
+  Scenario: An error is caught and handled
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-is-caught-and-handled, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { do: [ { handle: { set: { caught: '${ $error }' } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    caught: { type: https://x.example/late, status: 409, title: Late, instance: /do/0/attempt/try/0/work }
+    """
+    And work should fault
+    And handle should run last
+
+  Scenario: Without more, a caught error is swallowed and the input goes on
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: without-more-a-caught-error-is-swallowed-and-the, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: {}
+      - after: { set: { got: '${ . }' } }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    got: { a: 1 }
+    """
+
+  Scenario: The error has the name that catch gives it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-error-has-the-name-that-catch-gives-it, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { as: problem, do: [ { handle: { set: { status: '${ $problem.status }' } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    status: 409
+    """
+
+  Scenario: A filter by status 409 takes the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-status-409-takes-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { status: 409 } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A filter by status 500 leaves the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-status-500-leaves-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { status: 500 } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/late, status: 409, title: Late }
+    """
+
+  Scenario: A filter by type https://x.example/late takes the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-type-https-x-example-late-takes-the, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { type: https://x.example/late } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A filter by type https://x.example/other leaves the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-type-https-x-example-other-leaves-th, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { type: https://x.example/other } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/late, status: 409, title: Late }
+    """
+
+  Scenario: A filter by title Late takes the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-title-late-takes-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { title: Late } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A filter by title Early leaves the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-title-early-leaves-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { title: Early } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/late, status: 409, title: Late }
+    """
+
+  Scenario: A filter by instance /do/0/attempt/try/0/work takes the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-instance-do-0-attempt-try-0-work-take, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { instance: /do/0/attempt/try/0/work } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A filter by instance /do/0 leaves the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-instance-do-0-leaves-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late } } } } ]
+          catch: { errors: { with: { instance: /do/0 } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/late, status: 409, title: Late }
+    """
+
+  Scenario: A standard type is caught as https://serverlessworkflow.io/dsl/errors/types/
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-standard-type-is-caught-as-https-serverlesswor, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: https://serverlessworkflow.io/dsl/errors/types/expression } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A standard type is caught as https://serverlessworkflow.io/spec/1.0.0/errors/
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-standard-type-is-caught-as-https-serverlesswor, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: https://serverlessworkflow.io/spec/1.0.0/errors/expression } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A standard type is caught as https://open-workflow-specification.org/dsl/errors/types/
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-standard-type-is-caught-as-https-open-workflow, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/dsl/errors/types/expression } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A standard type is caught as https://open-workflow-specification.org/spec/1.0.0/errors/
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-standard-type-is-caught-as-https-open-workflow, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/expression } }, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: A condition decides whether an error is caught
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-condition-decides-whether-an-error-is-caught, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { when: $error.status == 409 and .a == 1, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: An exception to a catch
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-exception-to-a-catch, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { exceptWhen: $error.status == 409, do: [ { handle: { set: { handled: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 409
+    """
+    And handle should not run
+
+  Scenario: An error goes to the innermost try that takes it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-goes-to-the-innermost-try-that-takes-it, version: '1.0.0' }
+    do:
+      - outer:
+          try:
+            - inner:
+                try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+                catch: { errors: { with: { status: 500 } }, do: [ { wrong: { set: { at: inner } } } ] }
+          catch: { do: [ { right: { set: { at: outer } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    at: outer
+    """
+    And wrong should not run
+
+  Scenario: An error in the handler is not caught by the same try
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-in-the-handler-is-not-caught-by-the-same, version: '1.0.0' }
+    do:
+      - outer:
+          try: [ { a: { raise: { error: { type: https://x.example/a, status: 400 } } } } ]
+          catch: { do: [ { b: { raise: { error: { type: https://x.example/b, status: 401 } } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/b, status: 401, instance: /do/0/outer/catch/do/0/b }
+    """
+
+  Scenario: Then of a catch decides what follows the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: then-of-a-catch-decides-what-follows-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { then: failed }
+      - fine: { set: { at: fine }, then: end }
+      - failed: { set: { at: failed } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    at: failed
+    """
+    And fine should not run
+
+  Scenario: Then of a try decides what follows success
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: then-of-a-try-decides-what-follows-success, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: { x: 1 } } } ]
+          catch: { then: failed }
+          then: fine
+      - failed: { set: { at: failed }, then: end }
+      - fine: { set: { at: fine } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    at: fine
+    """
+
+  Scenario: A catch may end the workflow
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-catch-may-end-the-workflow, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { do: [ { handle: { set: { handled: true } } } ], then: end }
+      - after: { set: { at: after } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    handled: true
+    """
+
+  Scenario: The output of the handler is that of the try
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-output-of-the-handler-is-that-of-the-try, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { do: [ { handle: { set: { a: 1 } } }, { more: { set: { b: '${ .a }' } } } ] }
+          output: { as: .b }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    1
+    """
+
+  Scenario: Several tasks are tried in order and none after the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: several-tasks-are-tried-in-order-and-none-after-th, version: '1.0.0' }
+    do:
+      - attempt:
+          try:
+            - one: { set: { x: 1 } }
+            - two: { raise: { error: { type: https://x.example/late, status: 409 } } }
+            - three: { set: { x: 3 } }
+          catch: { do: [ { handle: { set: { got: '${ . }' } } } ] }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 0
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    got: { a: 0 }
+    """
+    And three should not run
+    And one should run before two
