@@ -26,7 +26,7 @@ _PASSED_ON: tuple[str, ...] = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 def processes(layout: Layout, ports: Ports, environ: dict[str, str]) -> list[ProcessSpec]:
-    """All processes, in an order that starts the most needed first. ``environ`` gives PATH and locale only."""
+    """All processes, in an order that starts the most needed first. ``environ`` gives PATH, locale and GOMAXPROCS."""
     base: dict[str, str] = {key: environ[key] for key in _PASSED_ON if key in environ}
     base |= {"PYTHONUNBUFFERED": "1"}
     secret = layout.secrets
@@ -47,10 +47,13 @@ def processes(layout: Layout, ports: Ports, environ: dict[str, str]) -> list[Pro
         url = f"http://127.0.0.1:{port}/readyz"
         return python(f"services.{name}", env=env | {f"FAAS_{k.upper()}": v for k, v in settings.items()}, ready=url)
 
+    # One processor is as fast as several, for less: calls come to nats-server a few at a time, and waking a second
+    # thread of its for one costs more than the message (docs/decisions/nats-processors.md).
+    nats_env = base | {"GOMAXPROCS": environ.get("GOMAXPROCS", "1")}
     archive_key = str(secret / "archive-key")
     gateway = f"http://127.0.0.1:{ports.gateway}"
     return [
-        ProcessSpec("nats", (nats_server(), "-c", str(layout.nats_config)), base),
+        ProcessSpec("nats", (nats_server(), "-c", str(layout.nats_config)), nats_env),
         python(
             "cli.local.apiserver",
             *("--db", str(layout.database), "--host", "127.0.0.1", "--port", str(ports.apiserver)),
