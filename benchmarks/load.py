@@ -1,6 +1,8 @@
 """A closed-loop HTTP load: each connection sends its next request when the answer to the last is whole.
 
-python -m benchmarks.load URL CONNECTIONS SECONDS    prints {"requests":…, "errors":…, "seconds":…, "latencies_ms":{…}}
+python -m benchmarks.load URL CONNECTIONS SECONDS [HEADER …]
+
+prints {"requests":…, "errors":…, "seconds":…, "latencies_ms":{…}}; a header is a line such as "Prefer: wait=30"
 """
 
 import asyncio
@@ -53,10 +55,11 @@ class Connection(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def run(url: str, connections: int, seconds: float) -> dict[str, object]:
-    """Loads ``url`` and returns what it counted."""
+async def run(url: str, connections: int, seconds: float, headers: list[str]) -> dict[str, object]:
+    """Loads ``url`` and returns what it counted; ``headers`` are lines of each request."""
     parts = urllib.parse.urlsplit(url)
     head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+    head += "".join(f"{line}\r\n" for line in headers)
     request = f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY
     latencies: list[float] = []
     began = time.perf_counter()
@@ -80,4 +83,4 @@ async def run(url: str, connections: int, seconds: float) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))))
+    print(json.dumps(uvloop.run(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]))))

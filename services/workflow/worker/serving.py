@@ -10,6 +10,7 @@ import signal
 import socket
 import traceback
 from io import IOBase
+from pathlib import Path
 
 import msgspec
 
@@ -29,9 +30,9 @@ CHECK_BUDGET = 10
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Of one worker. ``time``: seconds on the processor per stimulus; ``memory``: bytes of address space; ``runs``
-    and ``states``: how many states of runs it remembers, and their bytes as JSON together, which are a fifth of what
-    they take in memory."""
+    """Of one worker. ``time``: seconds on the processor per stimulus; ``memory``: bytes of address space beyond what a
+    fresh worker has; ``runs`` and ``states``: how many states of runs it remembers, and their bytes as JSON together,
+    which are about a fifth of what they take in memory."""
 
     time: float = 1.0
     memory: int = 512 * 1024 * 1024
@@ -82,7 +83,8 @@ def serve(connection: socket.socket, notes: Notes, limits: Limits) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the service drains first, and closes
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+    most = _address_space() + limits.memory
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     worker, decode = Worker(notes, limits), msgspec.msgpack.Decoder(p.Request).decode
     encode = msgspec.msgpack.Encoder().encode
     with connection, connection.makefile("rb", buffering=256 * 1024) as stream:
@@ -95,6 +97,11 @@ def serve(connection: socket.socket, notes: Notes, limits: Limits) -> None:
                 os._exit(OUT_OF_MEMORY)
             except (BrokenPipeError, ConnectionResetError):
                 return
+
+
+def _address_space() -> int:
+    """Bytes that this process has mapped."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _next(stream: IOBase) -> bytes:
