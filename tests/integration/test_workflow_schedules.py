@@ -21,7 +21,7 @@ from services.workflow.schedules.events import EventSchedules
 from services.workflow.store import streams
 from services.workflow.store.events import EventStore
 from services.workflow.store.heads import Head
-from services.workflow.store.jetstream import JetStream
+from services.workflow.store.jetstream import JetStream, Refused
 from services.workflow.store.timers import TimerStore
 from services.workflow.worker.pool import Limits, Pool
 from tests.support.bus import Bus, running_bus
@@ -277,7 +277,7 @@ def test_an_event_begins_one_run_of_each_workflow_that_waits_for_it(tmp_path: Pa
                 await world.until(lambda: set(world.begun) >= {*expected, whole})
                 assert (world.inputs[whole][0]["type"], world.inputs[whole][0]["data"]) == ("x", 7)
                 async with asyncio.timeout(10):  # until all are taken
-                    while (await pending(js)) != 0:  # noqa: ASYNC110
+                    while await taken(js) < await events.end():  # noqa: ASYNC110
                         await asyncio.sleep(0.02)
                 assert {run: world.inputs[run] for run in world.begun if run != whole} == expected
                 assert set(map(len, world.begun.values())) <= {1, 2}
@@ -285,10 +285,13 @@ def test_an_event_begins_one_run_of_each_workflow_that_waits_for_it(tmp_path: Pa
         play(bus, scene)
 
 
-async def pending(js: JetStream) -> int:
-    """Events that no instance has taken yet."""
-    info = await js.api(f"CONSUMER.INFO.{streams.EVENTS}.schedules")
-    return int(info["num_pending"]) + int(info["num_ack_pending"])
+async def taken(js: JetStream) -> int:
+    """How many events were taken."""
+    try:
+        info = await js.api(f"CONSUMER.INFO.{streams.EVENTS}.schedules")
+    except Refused:
+        return 0  # its consumer is yet to be made
+    return int(info["ack_floor"]["stream_seq"])
 
 
 def test_events_of_a_time_without_service_begin_their_runs_later(tmp_path: Path) -> None:
@@ -306,5 +309,53 @@ def test_events_of_a_time_without_service_begin_their_runs_later(tmp_path: Path)
                 async with event_schedules(js, world, pool):
                     await world.until(lambda: len(world.begun) == 4)
             assert set(world.begun) == {f"later-on-{number}" for number in [first, *numbers]}
+
+        play(bus, scene)
+
+
+BOTH = {"all": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}
+THREE = {"any": [{"with": {"type": "a"}}], "until": "( . | length ) > 2"}
+
+
+def test_several_events_begin_a_run_together_through_restarts(tmp_path: Path) -> None:
+    with own_bus(tmp_path) as bus:
+
+        async def scene(js: JetStream) -> None:
+            world, events, numbers = World(), EventStore(js), itertools.count()
+
+            async def put(type_: str) -> int:
+                number = next(numbers)
+                return await events.put("default", event(number, type_, f"{type_}{number}"), str(number))
+
+            async with Pool(1, Limits()) as pool, stores(bus) as other_js:
+                async with event_schedules(js, world, pool) as one, event_schedules(other_js, world, pool) as two:
+                    async with asyncio.timeout(10):
+                        for _ in range(3):
+                            await put("a")  # of before anybody waited for it
+                        while await taken(js) < 3:  # noqa: ASYNC110
+                            await asyncio.sleep(0.02)
+                        world.deploy("both", {"on": BOTH}, one, two)
+                        world.deploy("three", {"on": THREE}, one, two)
+                        while None in [await events.cursor(ref(name)) for name in world.accepted]:  # noqa: ASYNC110
+                            await asyncio.sleep(0.02)
+                    await put("a")
+                    await put("a")
+                    second = await put("b")
+                    await world.until(lambda: f"both-on-{second}" in world.begun)
+                await asyncio.to_thread(bus.restart)
+                third = await put("a")
+                await put("a")
+                fourth = await put("b")
+                async with event_schedules(js, world, pool):
+                    await world.until(lambda: {f"three-on-{third}", f"both-on-{fourth}"} <= set(world.begun))
+                    last = [await put("b"), await put("a"), await put("a")]
+                    await world.until(lambda: len(world.begun) == 5)
+            assert world.inputs == {
+                f"both-on-{second}": ["a3", "b5"],
+                f"three-on-{third}": ["a3", "a4", "a6"],
+                f"both-on-{fourth}": ["a6", "b8"],
+                f"both-on-{last[1]}": ["b9", "a10"],
+                f"three-on-{last[2]}": ["a7", "a10", "a11"],
+            }
 
         play(bus, scene)

@@ -1,9 +1,8 @@
 """Large records of runs by digest, and large snapshots. They are stored before what refers to them, and go with the
 run: so they belong to it, and none needs a count of who refers to it."""
 
+import asyncio
 import hashlib
-
-import msgspec
 
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
@@ -12,25 +11,8 @@ from services.workflow.store.jetstream import JetStream, Outrun, Unavailable
 _PART = 1024 * 1024
 """Bytes of one message."""
 _FIRST = {"Nats-Expected-Last-Subject-Sequence": "0"}
-
-
-class _Record(msgspec.Struct):
-    record: str
-    sha256: str = ""
-
-
-class _Transition(msgspec.Struct):
-    records: list[_Record]
-
-
-_decode = msgspec.json.Decoder(_Transition).decode
-
-
-def referred(message: bytes) -> list[str]:
-    """The digests of the large records that a transition stands for."""
-    if b'"Large"' not in message:
-        return []
-    return [each.sha256 for each in _decode(message).records if each.record == "Large"]
+_WRITERS = 16
+"""Parts under way at once: each is synced to disk before it is acknowledged."""
 
 
 class BlobStore:
@@ -41,14 +23,25 @@ class BlobStore:
 
     async def put(self, ref: FunctionRef, blobs: dict[str, bytes]) -> None:
         """Stores what is not stored yet. Raises Unavailable."""
-        for digest, data in blobs.items():
-            parts = max(1, -(-len(data) // _PART))
-            for number in range(parts):
-                subject = streams.blob(ref, digest, f"{number}-{parts}")
+        parts = [part for digest, data in blobs.items() for part in _parts(ref, digest, data)]
+        left = iter(parts)
+
+        async def write() -> None:
+            for subject, data in left:  # shared: each writer takes the next
                 try:
-                    await self._js.publish(subject, data[number * _PART : (number + 1) * _PART], dict(_FIRST))
+                    await self._js.insist(subject, data, dict(_FIRST))
                 except Outrun:
                     continue  # it is there already
+
+        try:
+            async with asyncio.TaskGroup() as writers:
+                for _ in range(min(_WRITERS, len(parts))):
+                    writers.create_task(write())
+        except* Unavailable as failed:
+            failure = failed.exceptions[0]
+        else:
+            return
+        raise failure
 
     async def get(self, ref: FunctionRef, digests: list[str]) -> dict[str, bytes]:
         """Those of ``digests`` that are there, whole and undamaged. Raises Unavailable."""
@@ -68,6 +61,14 @@ class BlobStore:
     async def drop(self, ref: FunctionRef, digest: str = "*") -> None:
         """Removes one, or all that the run has. Raises Unavailable."""
         await self._js.api(f"STREAM.PURGE.{streams.BLOBS}", {"filter": streams.blob(ref, digest, "*")})
+
+
+def _parts(ref: FunctionRef, digest: str, data: bytes) -> list[tuple[str, bytes]]:
+    count = max(1, -(-len(data) // _PART))
+    return [
+        (streams.blob(ref, digest, f"{number}-{count}"), data[number * _PART : (number + 1) * _PART])
+        for number in range(count)
+    ]
 
 
 def missing(ref: FunctionRef, digests: list[str], found: dict[str, bytes]) -> Unavailable | None:

@@ -12,9 +12,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.contracts.events import timestamp
+from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.consumers import Following, share
-from services.workflow.store.jetstream import JetStream, Message, place
+from services.workflow.store.jetstream import JetStream, Message, Outrun, place
 
 log = logging.getLogger("events")
 
@@ -35,6 +36,15 @@ class Event(msgspec.Struct, frozen=True):
     attributes: dict[str, Any]
 
 
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a schedule has read its events: to the one with sequence ``after``. ``trigger``: the digest of what it
+    waits for, since another trigger begins anew. ``written``: the sequence of this cursor itself, 0 for none."""
+
+    trigger: str
+    after: int
+    written: int = 0
+
+
 class EventStore:
     """The stream of events. Everything raises Unavailable when JetStream can't be reached or says no."""
 
@@ -50,23 +60,43 @@ class EventStore:
         found = await self._js.last(streams.EVENTS, streams.event(namespace))
         return (found.sequence, _stored_at(found)) if found is not None else (0, 0.0)
 
-    async def read(self, namespace: str, after: int, since: float) -> list[Event]:
+    async def read(self, namespace: str, after: int, since: float = 0.0) -> list[Event]:
         """The events of a namespace that were stored after the one with sequence ``after`` or, when that is 0, from
         the time ``since`` on."""
         begin = "" if after else timestamp(since)
         messages = await self._js.read(streams.EVENTS, streams.event(namespace), after + 1, since=begin)
         return [Event(each.sequence, namespace, _stored_at(each), msgspec.json.decode(each.data)) for each in messages]
 
+    async def cursor(self, workflow: FunctionRef) -> Cursor | None:
+        """How far the schedule of a workflow has read."""
+        found = await self._js.last(streams.RUNS, streams.cursor(workflow))
+        if found is None:
+            return None
+        return msgspec.structs.replace(msgspec.json.decode(found.data, type=Cursor), written=found.sequence)
+
+    async def move(self, workflow: FunctionRef, cursor: Cursor) -> bool:
+        """Sets the cursor, in place of the one that was ``written`` when it was read; whether nobody else has since."""
+        headers = {"Nats-Rollup": "sub", "Nats-Expected-Last-Subject-Sequence": str(cursor.written)}
+        try:
+            await self._js.insist(streams.cursor(workflow), msgspec.json.encode(cursor), headers)
+        except Outrun:
+            return False
+        return True
+
+    async def forget(self, workflow: FunctionRef) -> None:
+        """Removes the cursor of a workflow that has gone."""
+        await self._js.api(f"STREAM.PURGE.{streams.RUNS}", {"filter": streams.cursor(workflow)})
+
+    async def end(self) -> int:
+        """The sequence of the last event of all namespaces."""
+        info = await self._js.api(f"STREAM.INFO.{streams.EVENTS}")
+        return int(info["state"]["last_seq"])
+
     async def follow(self, take: Callable[[Event], None], started: asyncio.Event) -> None:
         """Gives each event from now on to ``take``, once and in order, until cancelled; ``started`` is set when none
         is missed any more. ``take`` must not wait."""
-        info = await self._js.api(f"STREAM.INFO.{streams.EVENTS}")
         following = Following(
-            self._js,
-            streams.EVENTS,
-            streams.event("*"),
-            info["state"]["last_seq"],
-            lambda message: take(_delivered(message)),
+            self._js, streams.EVENTS, streams.event("*"), await self.end(), lambda message: take(_delivered(message))
         )
         started.set()
         await following.run()

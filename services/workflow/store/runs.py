@@ -8,11 +8,12 @@ import msgspec
 
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
-from services.workflow.store.blobs import BlobStore, missing, referred
+from services.workflow.store.blobs import BlobStore, missing
 from services.workflow.store.heads import Head, from_headers
 from services.workflow.store.jetstream import PATIENCE, JetStream, Message, Outrun, Unavailable
 from services.workflow.store.scan import scan
 from services.workflow.worker.protocol import History
+from services.workflow.worker.transition import digests
 
 EMPTY = b'{"records":[]}'
 """The transition with which a new owner takes a run from the old one."""
@@ -109,15 +110,15 @@ class RunStore:
         if not messages:
             return None
         tail = [message.data for message in messages if message.sequence > at]
-        digests = [digest for data in tail for digest in referred(data)]
+        large = [digest for data in tail for digest in digests(data)]
         state = b"" if snapshot is None else snapshot.data
         whole = None if snapshot is None else snapshot.headers.get(_BLOB)
-        blobs = await self._blobs.get(ref, [*digests, whole] if whole else digests)
+        blobs = await self._blobs.get(ref, [*large, whole] if whole else large)
         if whole:
             if whole not in blobs:  # it was replaced by a later one while this was being read
                 return await self.read(ref)
             state = blobs.pop(whole)
-        lost = missing(ref, digests, blobs)
+        lost = missing(ref, large, blobs)
         if lost is not None:
             raise lost
         last = messages[-1]

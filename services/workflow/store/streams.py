@@ -51,6 +51,11 @@ def fired(ref: FunctionRef, name: str) -> str:
     return f"{_PREFIX}fired.{ref.namespace}.{ref.name}.{name}"
 
 
+def cursor(ref: FunctionRef) -> str:
+    """How far the schedule of a workflow has read its events."""
+    return f"{_PREFIX}cursor.{ref.namespace}.{ref.name}"
+
+
 def event(namespace: str) -> str:
     """The CloudEvents for the workflows of a namespace."""
     return f"{_PREFIX}event.{namespace}"
@@ -77,7 +82,7 @@ def configurations(replicas: int) -> list[dict[str, Any]]:
         common
         | {
             "name": RUNS,
-            "subjects": [run(everything), snapshot(everything), definition("*")],
+            "subjects": [run(everything), snapshot(everything), definition("*"), cursor(everything)],
             "allow_rollup_hdrs": True,
         },
         common | {"name": BLOBS, "subjects": [blob(everything, "*", "*")]},
