@@ -27,7 +27,12 @@ NAMESPACES = "/api/v1/namespaces"
 ITS_OWN = ("default", "kube-node-lease", "kube-public", "kube-system", "kube-root-ca.crt", "kubernetes")
 """Names of what a control plane makes for itself."""
 
+CONTROLLERS = ("controller-manager", "scheduler")
+
 _plane: ControlPlane | None = None
+_was_away = False
+"""Whether the API server has been stopped since the controllers were started. They ask for one that is away less and
+less often, so that the first test after many outages would wait for half a minute."""
 _owner = ThreadPoolExecutor(1)
 """Its one thread starts every process: a process of `Child` ends with the thread that started it, and a test may call
 from one that ends sooner than the control plane may."""
@@ -51,7 +56,9 @@ class ClusterApiServer(ApiServer):
 
     def start(self) -> None:
         """Start it again unless it runs; returns when it answers."""
-        self._start_again("apiserver")
+        global _was_away
+        if self._start_again("apiserver"):
+            _was_away = True
         self._shared.wait_ready()
         self.process = self._shared.server("apiserver").process
 
@@ -68,10 +75,19 @@ class ClusterApiServer(ApiServer):
     def stop_controllers(self) -> int:
         return 0  # they belong to the cluster
 
-    def _start_again(self, name: str) -> None:
+    def _start_again(self, name: str) -> bool:
         server = self._shared.server(name)
-        if server.process.poll() is not None:
+        if ended := server.process.poll() is not None:
             _by_owner(server.start)
+        return ended
+
+    def refresh_controllers(self) -> None:
+        """Start controllers and scheduler anew if they have lost the API server before."""
+        global _was_away
+        for name in CONTROLLERS if _was_away else ():
+            self._shared.server(name).stop()
+            self._start_again(name)
+        _was_away = False
 
     def clear(self) -> None:
         """Take away what tests have made, and return when it is gone."""

@@ -29,7 +29,7 @@ def commands(page: str) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page(page: str, tmp_path: Path) -> None:
     gateway = free_port(set())
@@ -50,7 +50,7 @@ def test_the_commands_of_a_page(page: str, tmp_path: Path) -> None:
             env=env,
             capture_output=True,
             text=True,
-            timeout=150,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -58,14 +58,14 @@ def test_the_commands_of_a_page(page: str, tmp_path: Path) -> None:
         subprocess.run(["faas", "down"], env=env, check=False, timeout=120)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_make_demo_tells_the_whole_story(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "demo.py")],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=360,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

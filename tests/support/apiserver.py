@@ -148,6 +148,7 @@ def running_apiserver(
         from tests.cluster.apiserver import shared
 
         real = shared()
+        real.refresh_controllers()
         try:
             yield real
         finally:
