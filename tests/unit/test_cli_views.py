@@ -80,6 +80,25 @@ def test_events_are_one_line(verb: str, data: dict[str, Any], said: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        ("workflow.started", {"name": "flow-r1.default"}, "default/flow  started    r1"),
+        ("task.completed", {"task": "/do/0/a"}, "default/flow  task completed  /do/0/a  r1"),
+        ("task.faulted", {"task": "/do/0/a", "error": {"title": "T", "status": 1}}, "task faulted  /do/0/a  T  r1"),
+    ],
+)
+def test_events_of_runs_are_one_line(kind: str, data: dict[str, Any], said: str) -> None:
+    type_ = f"io.serverlessworkflow.{kind}.v1"
+    event = events._Event("/namespaces/default/workflows/flow", type_, "2026-01-02T03:04:05.678Z", data, "r1")
+    assert events._line(event).endswith(said)
+
+
+def test_events_that_workflows_emit_are_shown_whatever_they_are() -> None:
+    event = events._Event("https://shop", "com.shop.sold", "", ["any", "data"])
+    assert events._line(event) == '              https://shop  com.shop.sold  ["any","data"]'
+
+
+@pytest.mark.parametrize(
     ("text", "namespace", "expected"),
     [("team/add", "default", "team/add"), ("add", "team", "team/add")],
 )
