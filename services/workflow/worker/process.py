@@ -26,6 +26,7 @@ class Process(asyncio.Protocol):
     def __init__(self, limits: Limits, received: Callable[[bytes], None]) -> None:
         self._limits, self._received = limits, received
         self._splitter = Splitter()
+        self._unsent: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._notes: Notes | None = None
@@ -72,8 +73,15 @@ class Process(asyncio.Protocol):
 
     def send(self, message: bytes) -> None:
         """Writes a message. Lost when the worker has ended, which ``closed`` tells."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(framed(message))
+
+    def _flush(self) -> None:
+        """What was sent in one turn of the loop is one write, which costs a fifth of a step."""
+        unsent, self._unsent = self._unsent, []
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(framed(message))
+            self._transport.write(b"".join(unsent))
 
     def kill(self) -> None:
         """Ends it at once."""
