@@ -244,3 +244,17 @@ def test_a_caller_on_the_bus_asks_for_a_run(platform: Platform) -> None:
             await plain.close()
 
     play(platform, scene)
+
+
+def test_starts_at_once_with_one_id_are_one_run_also_before_its_workflow_was_looked_at(platform: Platform) -> None:
+    async def scene(made: Caller) -> None:
+        for number in range(5):
+            await asyncio.to_thread(platform.deploy, f"fresh-{number}", WORKFLOWS["five"])
+            asked = {"input": {"x": 1}, "id": f"same-{number}"}
+            answers = await asyncio.gather(*(made.ask("start", f"fresh-{number}", asked) for _ in range(20)))
+            assert sorted(answer.status for answer in answers) == [200] * 19 + [201]
+            view = await made.ended(f"same-{number}")
+            assert (view["output"], view["error"]) == (6, None)
+        assert len(made.effects) == 25
+
+    play(platform, scene)

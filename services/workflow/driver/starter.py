@@ -12,6 +12,7 @@ from services.contracts.runs import StartRun
 from services.workflow.controller.definitions import Accepted, Definitions
 from services.workflow.driver.documents import Documents
 from services.workflow.driver.keys import new_run_id
+from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Runs
 from services.workflow.engine.stimuli import Continue
 from services.workflow.store.heads import Head
@@ -40,11 +41,11 @@ class Starter:
     async def start(self, workflow: FunctionRef, asked: StartRun, *, parent: str = "", version: str = "") -> Started:
         """Starts a run of a Workflow; returns when it is in the store. Raises FaasError; Unavailable."""
         ref = FunctionRef(workflow.namespace, asked.id or new_run_id(workflow.name))
-        run = self._runs.open.get(ref)
-        if run is not None:
-            await self._runs.ask(run, Continue())  # it may be on its way into the store
-            return self._found(workflow, ref, run.head(self._owner, run.status, run.ended, run.unsent))
+        if ref in self._runs.open:
+            return await self._open(workflow, ref, self._runs.open[ref])
         accepted = await self._accepted(workflow, version)
+        if ref in self._runs.open:  # by another request for the same run, meanwhile
+            return await self._open(workflow, ref, self._runs.open[ref])
         self._documents.add(accepted.digest, accepted.document)
         head = Head(
             owner=self._owner, status="running", workflow=workflow.name, definition=accepted.digest,
@@ -59,6 +60,10 @@ class Starter:
                 raise FaasError(Code.RUN_NOT_FOUND, f"run {ref} was there and has just been removed") from None
             return self._found(workflow, ref, found[0])
         return Started(ref, head, True)
+
+    async def _open(self, workflow: FunctionRef, ref: FunctionRef, run: Run) -> Started:
+        await self._runs.ask(run, Continue())  # it may be on its way into the store
+        return self._found(workflow, ref, run.head(self._owner, run.status, run.ended, run.unsent))
 
     def _found(self, workflow: FunctionRef, ref: FunctionRef, head: Head) -> Started:
         if head.workflow != workflow.name:
