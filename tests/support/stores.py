@@ -16,6 +16,7 @@ from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import JetStream
 from services.workflow.store.streams import prepare
 from tests.support.bus import Bus, running_bus
+from tests.support.buscluster import BusCluster
 
 HEAD = Head("here/1", "running", "order", "1.0.0", "d" * 64, 1_700_000_000.25)
 
@@ -31,28 +32,30 @@ def transition(*notes: str) -> bytes:
 
 
 @asynccontextmanager
-async def stores(bus: Bus) -> AsyncIterator[JetStream]:
+async def stores(bus: Bus | BusCluster, replicas: int = 1) -> AsyncIterator[JetStream]:
     """A connection as the service's user, with its streams made."""
     client = await connected(bus)
     try:
         js = JetStream(client)
         await js.open()
-        await prepare(js, 1)
+        await prepare(js, replicas)
         yield js
     finally:
         await client.close()
 
 
-async def connected(bus: Bus) -> FastClient:
+async def connected(bus: Bus | BusCluster) -> FastClient:
     """A connection as the service's user."""
     return await common_bus.connect(load(Common, bus.environment("workflow")), "workflow")
 
 
-def play(bus: Bus, scene: Callable[[JetStream], Awaitable[None]], seconds: float = 60.0) -> None:
+def play(
+    bus: Bus | BusCluster, scene: Callable[[JetStream], Awaitable[None]], seconds: float = 60.0, replicas: int = 1
+) -> None:
     """Runs ``scene`` with a JetStream of its own."""
 
     async def main() -> None:
-        async with asyncio.timeout(seconds), stores(bus) as js:
+        async with asyncio.timeout(seconds), stores(bus, replicas) as js:
             await scene(js)
 
     uvloop.run(main())

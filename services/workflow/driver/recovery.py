@@ -72,7 +72,7 @@ class Recovery:
     async def _take(self, wanted: list[Found]) -> None:
         """Fences first: what is read afterwards is final."""
         fenced = [run for run in await asyncio.gather(*map(self._fence, wanted)) if run is not None]
-        stored = await self._transitions.store.read_many(run.ref for run in fenced)
+        stored = await self._transitions.store.read_many({run.ref: run.last for run in fenced})
         for run in fenced:
             found = stored.get(run.ref)
             if found is not None and found.last == run.last and run.ref not in self._runs.open:

@@ -22,6 +22,8 @@ log = logging.getLogger("workflow")
 
 _PAUSE = 1.0
 """Seconds before a store that said no (a full disk, no quorum) is asked again."""
+_FAILURES = 3
+"""Of workers, which may be about the machine and not about the run, before a stimulus is given up."""
 _TRIES = 4
 """Of a worker that lacks something; it needs two, or three when it was replaced meanwhile."""
 FOREVER = float("inf")
@@ -58,20 +60,26 @@ class Transitions:
         run.history = None
         if document.secrets:
             request.secrets = await self._secrets.get(run.ref.namespace, document.secrets)
-        for _ in range(_TRIES):
+        failures = 0
+        while True:
             answer = await self.workers.step(request)
             if isinstance(answer, Stepped):
                 return answer
             if isinstance(answer, Failed):
-                raise Broken(answer.message)
+                failures += 1
+                if failures == _FAILURES:
+                    raise Broken(answer.message)
+                log.warning("run %s: a worker failed, trying again: %s", run.name, answer.message)
+                self.workers.forget(run.name)
+                await asyncio.sleep(_PAUSE)
+                continue
             if answer.document:
                 request.document = document.data
             if answer.history:
                 request.history = await self._history(run)
-        raise Broken("the worker did not take the run's history")
 
     async def _history(self, run: Run) -> History:
-        stored = await self.store.read(run.ref)
+        stored = await self.store.read(run.ref, run.last)
         if stored is None or stored.last != run.last:
             raise Outrun(f"run {run.name} was written by another")
         return stored.history

@@ -99,7 +99,7 @@ class Hub:
             self._last[ref.namespace] = max(last, self._last.get(ref.namespace, last))
         sequence, stored = self._last[ref.namespace]
         older = sequence > listener.cursor if listener.cursor else stored >= listener.since
-        events = await self._store.read(ref.namespace, listener.cursor, listener.since) if older else []
+        events = await self._store.read(ref.namespace, listener.cursor, listener.since, sequence) if older else []
         if not self._listeners.has(listener):
             return
         # what came while this was read may be in it too; nothing waits from here on, so nothing comes in between

@@ -19,5 +19,7 @@ class DefinitionStore:
 
     async def get(self, digest: str) -> bytes | None:
         """The document, or None when it was never stored. Raises Unavailable."""
-        found = await self._js.last(streams.RUNS, streams.definition(digest))
+        subject = streams.definition(digest)
+        # a replica may not have it yet: then the leader says whether there is one
+        found = await self._js.last(streams.RUNS, subject) or await self._js.sure_last(streams.RUNS, subject)
         return None if found is None else found.data

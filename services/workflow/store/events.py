@@ -22,6 +22,7 @@ log = logging.getLogger("events")
 _CONSUMER = "schedules"
 _TAKE_SECONDS = 30.0
 _MOST_WAITING = 100
+_TRIES = 25
 _ACK = b"+ACK"
 _AGAIN = b'-NAK {"delay": 1000000000}'
 
@@ -57,19 +58,23 @@ class EventStore:
 
     async def last(self, namespace: str) -> tuple[int, float]:
         """Sequence and time of the last event of a namespace; zeros when there is none."""
-        found = await self._js.last(streams.EVENTS, streams.event(namespace))
+        found = await self._js.sure_last(streams.EVENTS, streams.event(namespace))
         return (found.sequence, _stored_at(found)) if found is not None else (0, 0.0)
 
-    async def read(self, namespace: str, after: int, since: float = 0.0) -> list[Event]:
+    async def read(self, namespace: str, after: int, since: float = 0.0, at_least: int = 0) -> list[Event]:
         """The events of a namespace that were stored after the one with sequence ``after`` or, when that is 0, from
-        the time ``since`` on."""
+        the time ``since`` on; up to the one with sequence ``at_least``, which a replica may have a moment late."""
         begin = "" if after else timestamp(since)
-        messages = await self._js.read(streams.EVENTS, streams.event(namespace), after + 1, since=begin)
-        return [Event(each.sequence, namespace, _stored_at(each), msgspec.json.decode(each.data)) for each in messages]
+        for _ in range(_TRIES):
+            found = await self._js.read(streams.EVENTS, streams.event(namespace), after + 1, since=begin)
+            if not at_least or (found and found[-1].sequence >= at_least):
+                break
+            await asyncio.sleep(0.02)
+        return [Event(each.sequence, namespace, _stored_at(each), msgspec.json.decode(each.data)) for each in found]
 
     async def cursor(self, workflow: FunctionRef) -> Cursor | None:
         """How far the schedule of a workflow has read."""
-        found = await self._js.last(streams.RUNS, streams.cursor(workflow))
+        found = await self._js.sure_last(streams.RUNS, streams.cursor(workflow))
         if found is None:
             return None
         return msgspec.structs.replace(msgspec.json.decode(found.data, type=Cursor), written=found.sequence)

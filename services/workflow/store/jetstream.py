@@ -5,6 +5,7 @@ ADR-31) is none that it knows.
 """
 
 import asyncio
+import base64
 import itertools
 import json
 import time
@@ -26,6 +27,8 @@ _FIRST_TRY = 1.0
 """Seconds for the first attempt: a restarted nats-server has forgotten what it had not stored."""
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 """JetStream's error codes for a compare-and-set that somebody else won (by subject; by a subject's filter)."""
+_NO_MESSAGE = 10037
+"""JetStream's error code for a subject that has no message."""
 _TOO_LARGE = 10054
 """JetStream's error code for a message that is over a limit."""
 _PAGE = 1000
@@ -200,10 +203,23 @@ class JetStream:
         return made
 
     async def last(self, stream: str, subject: str) -> Message | None:
-        """The last message on ``subject``. Raises Unavailable."""
+        """The last message on ``subject``, perhaps of a moment ago: any replica may answer. Raises Unavailable."""
         answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}")
         headers: Mapping[str, str] = answer.headers or {}
         return _message(headers, answer.data) if "Nats-Sequence" in headers else None
+
+    async def sure_last(self, stream: str, subject: str) -> Message | None:
+        """The last message on ``subject`` as the stream's leader has it. Raises Unavailable."""
+        try:
+            found = (await self.api(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject}))["message"]
+        except Refused as error:
+            if error.code == _NO_MESSAGE:
+                return None
+            raise
+        lines = base64.b64decode(found.get("hdrs", "")).decode().split("\r\n")[1:]
+        headers = {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+        headers["Nats-Time-Stamp"] = found["time"]
+        return Message(found["subject"], found["seq"], headers, base64.b64decode(found.get("data", "")))
 
     async def read(
         self, stream: str, subject: str, start: int = 1, limit: int | None = None, since: str = ""

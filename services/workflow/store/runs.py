@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -22,6 +23,8 @@ _AT = "Faas-At"
 _BLOB = "Faas-Blob"
 _READERS = 64
 """Histories that are read at once."""
+_REPLICA_SECONDS = 2.0
+"""How long a replica may be behind."""
 _LARGE_SNAPSHOT = 64 * 1024
 HISTORY_LIMIT = 10_000
 """Transitions before the last snapshot that stay readable."""
@@ -68,28 +71,27 @@ class RunStore:
 
     async def _own(self, ref: FunctionRef, message: bytes, head: Head) -> int:
         """The sequence of the last transition when it is this one. Raises Outrun when not."""
-        found = await self._js.last(streams.RUNS, streams.run(ref))
+        found = await self._js.sure_last(streams.RUNS, streams.run(ref))
         if found is None or found.data != message or from_headers(found.headers) != head:
             raise Outrun(f"run {ref} was written by another")
         return found.sequence
 
-    async def read(self, ref: FunctionRef) -> Stored | None:
-        """All that is needed to go on with a run; None when there is none."""
+    async def read(self, ref: FunctionRef, at_least: int = 0) -> Stored | None:
+        """All that is needed to go on with a run, up to the transition ``at_least`` or a later one; None when there is
+        no such run."""
         snapshot = await self._js.last(streams.RUNS, streams.snapshot(ref))
-        return await self._read_tail(ref, snapshot)
+        return await self._read_tail(ref, snapshot, at_least)
 
-    async def read_many(self, refs: Iterable[FunctionRef]) -> dict[FunctionRef, Stored]:
-        """As ``read``, for many; those that are not there are left out."""
-        wanted = list(refs)
+    async def read_many(self, wanted: Mapping[FunctionRef, int]) -> dict[FunctionRef, Stored]:
+        """As ``read``, for many, each up to its transition at least; those that are not there are left out."""
         found = await self._js.lasts(streams.RUNS, [streams.snapshot(ref) for ref in wanted])
         snapshots = {streams.run_ref(message.subject): message for message in found}
-
         stored: dict[FunctionRef, Stored] = {}
-        left = iter(wanted)
+        left = iter(wanted.items())
 
         async def read_some() -> None:
-            for ref in left:  # shared: each reader takes the next
-                one = await self._read_tail(ref, snapshots.get(ref))
+            for ref, at_least in left:  # shared: each reader takes the next
+                one = await self._read_tail(ref, snapshots.get(ref), at_least)
                 if one is not None:
                     stored[ref] = one
 
@@ -103,10 +105,25 @@ class RunStore:
             return stored
         raise failure
 
-    async def _read_tail(self, ref: FunctionRef, snapshot: Message | None) -> Stored | None:
+    async def _transitions(self, ref: FunctionRef, start: int, at_least: int) -> list[Message]:
+        """The transitions from the sequence ``start`` on. Any replica of the stream answers, one that is a moment
+        behind too: so the last one that is known to be there is waited for. Raises Unavailable."""
+        end = time.monotonic() + _REPLICA_SECONDS
+        while True:
+            messages = await self._js.read(streams.RUNS, streams.run(ref), start)
+            if not messages and not at_least:
+                sure = await self._js.sure_last(streams.RUNS, streams.run(ref))
+                at_least = sure.sequence if sure is not None else 0
+            if (messages[-1].sequence if messages else 0) >= at_least:
+                return messages
+            if time.monotonic() > end:
+                raise Unavailable(f"run {ref}: its transition {at_least} can't be read")
+            await asyncio.sleep(0.02)
+
+    async def _read_tail(self, ref: FunctionRef, snapshot: Message | None, at_least: int) -> Stored | None:
         at = int(snapshot.headers[_AT]) if snapshot is not None else 0
         # from the transition that the snapshot is of: there is always one, and the last has the head
-        messages = await self._js.read(streams.RUNS, streams.run(ref), start=max(1, at))
+        messages = await self._transitions(ref, max(1, at), at_least)
         if not messages:
             return None
         tail = [message.data for message in messages if message.sequence > at]
@@ -116,7 +133,7 @@ class RunStore:
         blobs = await self._blobs.get(ref, [*large, whole] if whole else large)
         if whole:
             if whole not in blobs:  # it was replaced by a later one while this was being read
-                return await self.read(ref)
+                return await self.read(ref, at_least)
             state = blobs.pop(whole)
         lost = missing(ref, large, blobs)
         if lost is not None:
@@ -126,7 +143,7 @@ class RunStore:
 
     async def head(self, ref: FunctionRef) -> tuple[Head, int] | None:
         """What the last transition says about a run, and its sequence; None when there is no such run."""
-        found = await self._js.last(streams.RUNS, streams.run(ref))
+        found = await self._js.sure_last(streams.RUNS, streams.run(ref))
         return None if found is None else (from_headers(found.headers), found.sequence)
 
     async def heads(self, namespace: str = "*") -> list[tuple[FunctionRef, Head, int]]:
