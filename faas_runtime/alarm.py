@@ -27,8 +27,7 @@ class Alarm:
         self._timer = _NONBLOCKING.timerfd_create(time.CLOCK_MONOTONIC, _FLAGS)
         if self._timer < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create: " + os.strerror(ctypes.get_errno()))
-        self._change = _NONBLOCKING.timerfd_settime
-        self._change.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p]
+        self._change = _NONBLOCKING.timerfd_settime  # int, int, bytes, None: what ctypes passes on without declarations
         self._later = _once(round(seconds * 1e9))
 
     def set(self) -> None:
