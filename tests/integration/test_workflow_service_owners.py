@@ -26,6 +26,18 @@ do:
 NAPS = "do:\n  - nap: {wait: {milliseconds: 1500}}\n  - last: {call: add, with: {x: 1}}\n"
 
 
+TWICE = """
+do:
+  - first: {call: once, with: {}}
+  - guarded:
+      try:
+        - second: {call: once, with: {}}
+      catch:
+        do:
+          - lost: {set: {lost: true}}
+"""
+
+
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with running_platform(tmp_path_factory.mktemp("owners")) as running:
@@ -33,6 +45,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         running.function("once")
         running.deploy("asks-again", ASKS.format(function="again"))
         running.deploy("asks-once", ASKS.format(function="once"))
+        running.deploy("asks-twice", TWICE)
         running.deploy("naps", NAPS)
         running.deploy(
             "parent", "do:\n  - child: {run: {workflow: {namespace: default, name: naps, version: latest}}}\n"
@@ -118,12 +131,33 @@ def test_a_service_that_leaves_hands_its_runs_over_at_once(platform: Platform) -
         began = time.monotonic()
         for number in range(6):
             assert (await made.ended(f"left-{number}"))["output"] == {"sum": 2}
-        assert time.monotonic() - began < 1.4, "they had to wait until it was held for dead"
+        assert time.monotonic() - began < 20, "they had to wait until it was held for dead"
         await made.ended("left-naps")
         assert set(made.effects.values()) == {1}
 
-    with platform.running("d") as d, platform.running("e") as e:
+    with platform.running("d", dead_seconds="60") as d, platform.running("e", dead_seconds="60") as e:
         services = {"d": d, "e": e}
+        play(platform, scene)
+
+
+def test_a_call_that_was_left_to_the_next_owner_is_made_once(platform: Platform) -> None:
+    """The one who leaves has recorded its beginning and not made it; the next one makes it, and dies of it."""
+
+    async def scene(made: Caller) -> None:
+        await made.ask("start", "asks-twice", {"id": "left-twice"})
+        message, _ = await made.held.get()
+        leaving = asyncio.create_task(asyncio.to_thread(service.stop))
+        await asyncio.sleep(0.3)
+        await made.answer(message, {})
+        await leaving
+        service.start()
+        await made.held.get()  # the second call, for the first time
+        service.kill()
+        service.start()
+        assert (await made.ended("left-twice"))["output"] == {"lost": True}
+        assert sorted(made.effects.values()) == [1, 1]
+
+    with platform.running("j") as service:
         play(platform, scene)
 
 

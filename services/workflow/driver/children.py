@@ -16,7 +16,7 @@ from services.contracts.names import FunctionRef, InvalidName, check_label
 from services.contracts.runs import StartRun
 from services.workflow.driver.keys import Parent, child_id, parse_parent
 from services.workflow.driver.outcomes import of_faas_error
-from services.workflow.driver.routing import Over, Routing
+from services.workflow.driver.routing import Elsewhere, Over, Routing
 from services.workflow.driver.run import Run
 from services.workflow.driver.starter import Starter
 from services.workflow.driver.transitions import Broken, Transitions
@@ -30,6 +30,8 @@ log = logging.getLogger("workflow")
 
 _PAUSE = 0.5
 """Seconds before a parent that could not be told is told again."""
+_AT_ONCE = 16
+"""Ends that are told again at the same time."""
 _SURE = ("workflow_not_found", "workflow_not_accepted", "conflict")
 """Codes of a start that will not go better the next time."""
 
@@ -39,6 +41,7 @@ class Children:
 
     def __init__(self, starter: Starter, routing: Routing, transitions: Transitions, tasks: asyncio.TaskGroup) -> None:
         self._starter, self._routing, self._transitions, self._tasks = starter, routing, transitions, tasks
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def outcome(self, run: Run, command: StartChild) -> Wanted | None:
         """Starts a child; its end when it was there and has ended, None when that comes later."""
@@ -52,15 +55,31 @@ class Children:
         asked = StartRun(input=msgspec.Raw(command.input), id=ref.name)
         while True:
             try:
-                started = await self._starter.start(workflow, asked, parent=parent, version=command.version)
-                if not command.wait:
-                    return Answered(command.task, b"null")
-                return None if started.new else await self._end_of(started.ref, command.task)
+                return await self._start(workflow, asked, parent, command)
             except (FaasError, Unavailable) as error:
-                if isinstance(error, FaasError) and error.code in _SURE:
-                    return CallEnded(task=command.task, error=of_faas_error(error))
                 log.info("run %s: its child %s could not be started yet: %s", run.name, ref, error)
             await asyncio.sleep(_PAUSE)
+
+    async def _start(self, workflow: FunctionRef, asked: StartRun, parent: str, command: StartChild) -> Wanted | None:
+        """Raises FaasError, Unavailable: try again later."""
+        try:
+            started = await self._starter.start(workflow, asked, parent=parent, version=command.version)
+        except FaasError as error:
+            if error.code not in _SURE:
+                raise
+            return await self._refused(FunctionRef(workflow.namespace, asked.id), command, error)
+        if not command.wait:
+            return Answered(command.task, b"null")
+        return None if started.new else await self._end_of(started.ref, command.task)
+
+    async def _refused(self, ref: FunctionRef, command: StartChild, error: FaasError) -> Wanted | None:
+        """The workflow can't be started: unless this is the repeated start of a child that there is, an error."""
+        place = await self._routing.find(ref)
+        if place is None:
+            return CallEnded(task=command.task, error=of_faas_error(error))
+        if not command.wait:
+            return Answered(command.task, b"null")
+        return await self._result(ref, place.head, command.task) if isinstance(place, Over) else None
 
     async def _end_of(self, ref: FunctionRef, task: int) -> Wanted | None:
         place = await self._routing.find(ref)
@@ -93,9 +112,12 @@ class Children:
     async def _tell_again(self, ref: FunctionRef, head: Head, parent: Parent) -> None:
         while True:
             try:
-                result = await self._result(ref, head, parent.task)
+                async with self._places:
+                    if not isinstance(await self._routing.find(parent.run), Run | Elsewhere):
+                        return
+                    result = await self._result(ref, head, parent.task)
                 break
-            except Unavailable as error:
+            except (FaasError, Unavailable) as error:
                 log.info("run %s can't be read yet: %s", ref, error)
                 await asyncio.sleep(_PAUSE)
             except Broken as error:

@@ -25,7 +25,7 @@ log = logging.getLogger("workflow")
 class OutsideCalls(Protocol):
     """Calls by HTTP, OpenAPI and AsyncAPI."""
 
-    async def outcome(self, run: Run, command: p.CallOutside, repeated: bool) -> p.Wanted: ...
+    async def outcome(self, run: Run, command: p.CallOutside) -> p.Wanted: ...
 
 
 class Listeners(Protocol):
@@ -58,16 +58,17 @@ class Commands:
             p.DropWait: self._drop,
         }
 
-    async def obey(self, run: Run, commands: list[p.WireCommand], recovered: bool) -> None:
-        """Begins to carry out what a transition asks for. Waits for nothing but room in the connection's buffer."""
+    async def obey(self, run: Run, commands: list[p.WireCommand], unsent: frozenset[int]) -> None:
+        """Begins to carry out what a transition asks for. Waits for nothing but room in the connection's buffer.
+        ``unsent``: tasks whose calls the last owner did not make, although they are commanded as repeated."""
         published = []
         for command in commands:
             if isinstance(command, p.PublishEvent):
                 published.append(command)
-            else:
-                self._kinds[type(command)](run, command)
-        if recovered:
-            run.unsent = frozenset()
+                continue
+            if isinstance(command, p.CallFunction | p.CallOutside) and command.task in unsent:
+                command.repeated = False
+            self._kinds[type(command)](run, command)
         for event in published:
             await self._publish(run, event)
 
@@ -95,14 +96,11 @@ class Commands:
         if run.calls.pop(task, None) is not None and wanted is not None:
             await self._runs.go_on(run, wanted)
 
-    def _repeated(self, run: Run, command: p.CallFunction | p.CallOutside) -> bool:
-        return command.repeated and command.task not in run.unsent
-
     def _call_function(self, run: Run, command: p.CallFunction) -> None:
-        self._start(run, command.task, self._functions.outcome(command, self._repeated(run, command)))
+        self._start(run, command.task, self._functions.outcome(command))
 
     def _call_outside(self, run: Run, command: p.CallOutside) -> None:
-        self._start(run, command.task, self._outside.outcome(run, command, self._repeated(run, command)))
+        self._start(run, command.task, self._outside.outcome(run, command))
 
     def _start_child(self, run: Run, command: p.StartChild) -> None:
         self._start(run, command.task, self._children.outcome(run, command))

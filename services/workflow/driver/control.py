@@ -30,6 +30,8 @@ from services.workflow.worker.protocol import Wanted
 log = logging.getLogger("workflow")
 
 LONGEST_WAIT = 3600.0
+MAX_REQUESTS = 10_000
+"""Requests that are held at once, those that wait for a run's end included."""
 _STEERING: dict[str, tuple[Wanted, tuple[str, ...]]] = {
     "cancel": (Cancel(), ("running", "suspended")),
     "pause": (Pause(), ("running",)),
@@ -55,18 +57,23 @@ class Control:
     ) -> None:  # fmt: skip
         self._bus, self._me, self._runs, self._routing = bus, str(me), runs, routing
         self._starter, self._showing, self._tasks = starter, showing, tasks
+        self._open = 0
 
     async def on_request(self, message: Msg) -> None:
         """``faas.sys.workflow.api.<verb>.<ns>.<name>``."""
-        self._tasks.create_task(self._reply(message, lambda: self._control(message, hops=1)))
+        self._begin(message, lambda: self._control(message, hops=1))
 
     async def on_passed(self, message: Msg) -> None:
         """``faas.sys.workflow.instance.<this>.<verb>.<ns>.<id>``."""
-        self._tasks.create_task(self._reply(message, lambda: self._control(message, hops=0)))
+        self._begin(message, lambda: self._control(message, hops=0))
 
     async def on_run(self, message: Msg) -> None:
         """``faas.run.<ns>.<workflow>``: the body is the input."""
-        self._tasks.create_task(self._reply(message, lambda: self._run(message)))
+        self._begin(message, lambda: self._run(message))
+
+    def _begin(self, message: Msg, work: Callable[[], Awaitable[Answer | None]]) -> None:
+        self._open += 1
+        self._tasks.create_task(self._reply(message, work if self._open <= MAX_REQUESTS else _refuse))
 
     async def _reply(self, message: Msg, work: Callable[[], Awaitable[Answer | None]]) -> None:
         try:
@@ -76,19 +83,11 @@ class Control:
             status, body = answer
             fields = {headers.STATUS: str(status), headers.CONTENT_TYPE: "application/json"}
             headers.check_size(fields, body)
-        except FaasError as error:
+        except Exception as found:  # whatever it is, it must not end the service for all others
+            error = _refusal(message.subject, found)
             body, fields = error.body(), headers.of_error(error)
-        except InvalidName as error:
-            refused = FaasError(Code.INVALID_NAME, str(error))
-            body, fields = refused.body(), headers.of_error(refused)
-        except (Unavailable, Moved, Outrun) as error:
-            log.warning("%s: %s", message.subject, error)
-            away = FaasError(Code.DRAINING, "the run's history can't be reached now: try again", retry_after=1)
-            body, fields = away.body(), headers.of_error(away)
-        except Broken as error:
-            log.error("%s: %s", message.subject, error)
-            broken = FaasError(Code.INTERNAL, f"the run can't be read: {error}")
-            body, fields = broken.body(), headers.of_error(broken)
+        finally:
+            self._open -= 1
         try:
             if message.reply:
                 await self._bus.publish(message.reply, body, headers=fields)
@@ -199,6 +198,26 @@ class Control:
         elif isinstance(place, Run):
             await self._runs.ask(place, wanted)
         return 200, _ENCODE(await self._view(ref, place))
+
+
+async def _refuse() -> Answer:
+    raise FaasError(Code.OVERLOADED, f"this workflow service holds {MAX_REQUESTS} requests already", retry_after=1)
+
+
+def _refusal(subject: str, error: Exception) -> FaasError:
+    """What the asker is told of an error."""
+    if isinstance(error, FaasError):
+        return error
+    if isinstance(error, InvalidName):
+        return FaasError(Code.INVALID_NAME, str(error))
+    if isinstance(error, Unavailable | Moved | Outrun):
+        log.warning("%s: %s", subject, error)
+        return FaasError(Code.DRAINING, "the run's history can't be reached now: try again", retry_after=1)
+    if isinstance(error, Broken):
+        log.error("%s: %s", subject, error)
+        return FaasError(Code.INTERNAL, f"the run can't be read: {error}")
+    log.error("%s could not be answered", subject, exc_info=error)
+    return FaasError(Code.INTERNAL, "the workflow service failed; its log says how")
 
 
 def _ref(subject: str) -> FunctionRef:

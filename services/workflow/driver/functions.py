@@ -37,10 +37,10 @@ class FunctionCalls:
         self._replies, self._link, self._progress, self._patience = replies, link, progress, patience
         self._idempotent, self._known = idempotent, known
 
-    async def outcome(self, command: CallFunction, repeated: bool) -> Outcome:
-        """Calls until there is an outcome that the run can record. ``repeated``: the call may have been made before."""
+    async def outcome(self, command: CallFunction) -> Outcome:
+        """Calls until there is an outcome that the run can record."""
         ref = FunctionRef(command.namespace, command.name)
-        if repeated and not await self._may_repeat(ref):
+        if command.repeated and not await self._may_repeat(ref):
             return CallEnded(task=command.task, error=outcomes.outcome_unknown(f"the call of function {ref}"))
         call_id = call_id_of(command.key)
         fields = {

@@ -29,11 +29,10 @@ class CallsOutside:
     def __init__(self, outside: Outside, documents: Documents, secrets: Secrets, runs: Runs) -> None:
         self._outside, self._documents, self._secrets, self._runs = outside, documents, secrets, runs
 
-    async def outcome(self, run: Run, command: CallOutside, repeated: bool) -> Answered | CallEnded:
-        """Carries a call out. ``repeated``: it may have been made before. A subscription ends only by an error, or
-        when it is cancelled."""
+    async def outcome(self, run: Run, command: CallOutside) -> Answered | CallEnded:
+        """Carries a call out. A subscription ends only by an error, or when it is cancelled."""
         arguments = pickle.loads(command.arguments)  # made by a worker of ours
-        if repeated and not repeatable(command.kind, arguments):
+        if command.repeated and not repeatable(command.kind, arguments):
             return CallEnded(task=command.task, error=outcomes.outcome_unknown(f"the {command.kind} call"))
 
         async def deliver(message: dict[str, Any]) -> None:

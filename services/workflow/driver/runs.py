@@ -39,8 +39,9 @@ class Moved(Exception):
 class Obeys(Protocol):
     """Who carries out commands."""
 
-    async def obey(self, run: Run, commands: list[WireCommand], recovered: bool) -> None:
-        """Begins to carry out what a transition asks for."""
+    async def obey(self, run: Run, commands: list[WireCommand], unsent: frozenset[int]) -> None:
+        """Begins to carry out what a transition asks for. ``unsent``: tasks whose calls the last owner did not make,
+        although they are commanded as repeated."""
 
     def ended(self, run: Run, stepped: Stepped) -> None:
         """The run has come to its end."""
@@ -98,7 +99,11 @@ class Runs:
         return run
 
     def put(self, run: Run, wanted: Wanted, told: "asyncio.Future[None] | None" = None) -> None:
-        """Hands a stimulus to a run; ``told`` hears of it when it is in the history."""
+        """Hands a stimulus to a run; ``told`` hears of it when it is in the history. One that is not driven here any
+        more takes nothing."""
+        if self.open.get(run.ref) is not run:
+            _tell(told, Moved(run.name))
+            return
         run.queue.append((wanted, told))
         if not run.busy:
             run.busy = True
@@ -120,11 +125,13 @@ class Runs:
     async def _drive(self, run: Run) -> None:
         try:
             while run.queue and self.open.get(run.ref) is run:
-                await self._transition(run, self._next(run))
+                taken = self._next(run)
+                try:
+                    await self._transition(run, taken)
+                except Exception:  # a defect that one run meets must not end the others; a scan takes it up again
+                    log.exception("run %s is put aside", run.name)
+                    self._lost(run, taken, Moved(run.name))
             run.cautious = False
-        except Exception:  # a defect that one run meets must not end the others; a scan takes it up again
-            log.exception("run %s is put aside", run.name)
-            self._lost(run, [], Moved(run.name))
         finally:
             run.busy = False
 
@@ -141,9 +148,12 @@ class Runs:
             await link.up.wait()
         try:
             stepped = await self._transitions.make(run, [wanted for wanted, _ in taken])
-            unsent = self._unsent(run, stepped, taken)
+            unsent, left = run.unsent, self._left(run, stepped, taken)
             if stepped.message:
-                await self._transitions.store_it(run, stepped, unsent)
+                await self._transitions.store_it(run, stepped, left)
+            elif left != unsent:  # before they are made: the next owner must not take them for unmade
+                run.unsent = left
+                await self._transitions.fence(run)
         except Outrun as error:
             self._lost(run, taken, error)
             return
@@ -157,28 +167,26 @@ class Runs:
             await asyncio.sleep(_PAUSE)
             return
         self.steps += 1
-        await self._stored(run, stepped, taken)
+        await self._stored(run, stepped, taken, unsent)
 
-    def _unsent(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
-        """The tasks whose calls the next owner may make without fear, when this one is leaving."""
+    def _left(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
+        """The tasks whose calls are left to the next owner, when this one is leaving: it may make them without fear."""
         if not self.leaving:
             return frozenset()
-        calls = {each.task for each in stepped.commands if isinstance(each, CallFunction | CallOutside)}
-        if isinstance(taken[0][0], Recovered):
-            calls &= run.unsent
-        return run.unsent | calls
+        calls = [each for each in stepped.commands if isinstance(each, CallFunction | CallOutside)]
+        left = frozenset(each.task for each in calls if not each.repeated or each.task in run.unsent)
+        return left if isinstance(taken[0][0], Recovered) else run.unsent | left
 
-    async def _stored(self, run: Run, stepped: Stepped, taken: list[Handed]) -> None:
+    async def _stored(self, run: Run, stepped: Stepped, taken: list[Handed], unsent: frozenset[int]) -> None:
         """What follows from a transition that is in the history, in the order that others may rely on."""
         for _, told in taken:
-            if told is not None and not told.done():
-                told.set_result(None)
+            _tell(told)
         commands = stepped.commands
         if self.leaving:
             commands = [each for each in commands if isinstance(each, PublishEvent)]
         elif stepped.more:
             run.queue.insert(0, (Continue(), None))
-        await self._obeys.obey(run, commands, isinstance(taken[0][0], Recovered))
+        await self._obeys.obey(run, commands, unsent)
         if not run.open:
             self.release(run)
             self._obeys.ended(run, stepped)
@@ -194,11 +202,14 @@ class Runs:
             log.warning("run %s: no snapshot was stored: %s", ref, error)
 
     def release(self, run: Run) -> None:
-        """Lets go of a run: it has ended, or another drives it."""
+        """Lets go of a run: it has ended, or another drives it. What it did not take is told so."""
         if self.open.get(run.ref) is run:
             del self.open[run.ref]
         self._obeys.released(run)
         run.release()
+        queue, run.queue = run.queue, []
+        for _, told in queue:
+            _tell(told, Moved(run.name))
         self._look_empty()
 
     def leave(self) -> None:
@@ -218,11 +229,9 @@ class Runs:
         if not new:
             log.info("run %s is driven by another", run.name)
         self._transitions.workers.forget(run.name)
-        queue, run.queue = taken + run.queue, []
+        for _, told in taken:
+            _tell(told, error if new else Moved(run.name))
         self.release(run)
-        for _, told in queue:
-            if told is not None and not told.done():
-                told.set_exception(error if new else Moved(run.name))
 
     def _broken(self, run: Run, taken: list[Handed], error: Exception) -> None:
         """A stimulus that a worker can't take must not keep the others from the run: one by one, and the bad one is
@@ -233,10 +242,15 @@ class Runs:
             return
         wanted, told = taken[0]
         log.error("run %s can't take %s: %s", run.name, type(wanted).__name__, error)
-        if told is not None and not told.done():
-            told.set_exception(FaasError(Code.INTERNAL, f"the run can't take this: {error}"))
+        _tell(told, FaasError(Code.INTERNAL, f"the run can't take this: {error}"))
         if run.last == 0:
             self.release(run)
         elif isinstance(wanted, Answered):
             wrong = standard("runtime", f"the answer can't be taken: {error}").error
             run.queue.insert(0, (CallEnded(task=wanted.task, error=wrong), None))
+
+
+def _tell(told: "asyncio.Future[None] | None", error: Exception | None = None) -> None:
+    """Says what became of a stimulus, when somebody still waits to hear it."""
+    if told is not None and not told.done():
+        told.set_exception(error) if error is not None else told.set_result(None)
