@@ -2,7 +2,6 @@
 
 import secrets
 import sys
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from cli.app import application
 from cli.client import Gateway
 from cli.options import Dir, Namespace, bare_wait, parameters_of, seconds
 from cli.output import document, note, say
-from cli.workflow.runs import Output, exit_code, item, problem, run_ref, workflow_item, workflow_ref
+from cli.workflow.runs import Output, exit_code, problem, run_ref, workflow_item, workflow_ref
 from services.contracts.errors import Exit
 from services.contracts.names import FunctionRef
 from services.contracts.runs import ENDED
@@ -60,12 +59,14 @@ def run(
     run = run_ref(f"{ref.namespace}/{secrets.token_hex(8) if id is None else id}", namespace)
     body = None if parameters is None else parameters_of(parameters)
     limit = seconds("--wait", wait) if wait else None
-    with Gateway(target.find(directory)) as gateway:
-        if wait is None:
-            view = _start(gateway, ref, run, body)
-            _print_started(ref, run, view, output)
-            return Exit.OK
-        view = _followed(gateway, ref, run, body, limit)
+    where = target.find(directory)
+    if wait is None:
+        with Gateway(where) as gateway:
+            _print_started(ref, run, _start(gateway, ref, run, body), output)
+        return Exit.OK
+    from cli.workflow.waiting import Waiting
+
+    view = Waiting(where, ref, run, limit).wait(lambda gateway: _start(gateway, ref, run, body))
     return _print_end(run, view, output, raw)
 
 
@@ -84,49 +85,6 @@ def _print_started(ref: FunctionRef, run: FunctionRef, view: dict[str, Any], out
         return
     say(str(run))
     note(f"a run of {ref}; follow it: faas workflow get {run}, faas workflow trace {run}")
-
-
-def _followed(
-    gateway: Gateway, ref: FunctionRef, run: FunctionRef, body: bytes | None, limit: float | None
-) -> dict[str, Any]:
-    """The run once it has ended or the time is over, with what happens on standard error meanwhile."""
-    from cli.workflow.progress import Follower, Printer
-
-    follower, printer = Follower(), Printer(sys.stderr.isatty())
-    query = f"workflow={ref.name}&run={run.name}"
-    events = Gateway(gateway.target)
-    with events:
-        lines = events.lines(f"/api/v1/namespaces/{ref.namespace}/events?{query}", follow=True, seconds=limit)
-        next(lines, b"")  # from now on no event is missed, so the run may begin
-        view = _start(gateway, ref, run, body)
-        try:
-            note(f"run {run}")
-            if view["run"]["status"] in ENDED:  # its id was given before
-                return view
-            for data in _events(lines):
-                step = follower.take(data) if data else None
-                if step is not None:
-                    printer.show(step, follower.running)
-                if follower.ended or not data:
-                    view = gateway.get(item(run))
-                    if view["run"]["status"] in ENDED:
-                        break
-        except KeyboardInterrupt:
-            printer.clear()
-            note(f"the run goes on; follow it: faas workflow get {run}")
-            raise
-        finally:
-            printer.clear()
-    return view if view["run"]["status"] in ENDED else dict(gateway.get(item(run)))
-
-
-def _events(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The data of events as they come; empty for a beat, when it is time to look whether one was lost."""
-    for line in lines:
-        if line.startswith(b"data: "):
-            yield line[6:]
-        elif line.startswith(b":"):
-            yield b""
 
 
 def _print_end(run: FunctionRef, view: dict[str, Any], output: str, raw: bool) -> int:
