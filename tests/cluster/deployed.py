@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tests.cluster.platform_images import DEBIAN_PYTHON, nats_image, platform_im
 ROOT = Path(__file__).parents[2]
 FAAS = Path(sys.executable).with_name("faas")
 EXAMPLE_WITH_REQUIREMENTS = ROOT / "examples/thumbnail"
+HOW_TO = ROOT / "docs/how-to-cluster.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SINGLE = ROOT / "deploy/overlays/single"
 SYSTEM = "faas-system"
 UP_SECONDS = 180
@@ -66,10 +69,29 @@ class Deployed:
         self.token = self.secret("faas-operator-token")["token"]
 
     def uninstall(self, overlay: Path = SINGLE) -> None:
-        """As docs/how-to-cluster.md says; the volumes are this node's own affair."""
-        for arguments in (("functions", "--all", "--all-namespaces", "--cascade=foreground"), ("-k", str(overlay))):
-            self.kubectl("delete", *arguments, "--timeout=120s", check=True)
+        """As docs/how-to-cluster.md says, its commands as they are; the volumes are this node's own affair."""
+        self.follow(commands("Uninstall").replace("deploy/overlays/mine", str(overlay)), ROOT)
         self.kubectl("delete", "pv", "--all", check=True)
+
+    def follow(self, script: str, directory: Path) -> str:
+        """Runs commands as a reader would type them who has `kubectl`, `faas` and `examples/`; what they said."""
+        tools = self.node.directory / "tools"
+        tools.mkdir(exist_ok=True)
+        program, *words = self.node.kubectl()[:2]
+        wrapper = tools / "kubectl"
+        wrapper.write_text(f'#!/bin/sh\nexec {program} {" ".join(words)} "$@"\n')
+        wrapper.chmod(0o755)
+        env = {
+            "PATH": f"{tools}:{FAAS.parent}:{os.environ['PATH']}", "KUBECONFIG": str(self.node.kubeconfig),
+            "HOME": str(self.node.directory),
+        }  # fmt: skip
+        script = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + script
+        command = ["bash", "-euxo", "pipefail", "-c", script]
+        done = subprocess.run(
+            command, cwd=directory, env=env, capture_output=True, text=True, timeout=2 * UP_SECONDS, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}{self.state()}"
+        return done.stdout
 
     def authorization(self) -> dict[str, str]:
         """The header that opens the gateway."""
@@ -136,6 +158,13 @@ class Deployed:
             arguments = ("logs", "-n", SYSTEM, "-l", selector, "--tail=25", "--prefix", "--ignore-errors")
             said.append(f"--- {part}\n{self.kubectl(*arguments).out}")
         return "\n".join(said)
+
+
+def commands(*headings: str) -> str:
+    """The shell commands of sections of docs/how-to-cluster.md."""
+    sections = re.split(r"^## ", HOW_TO.read_text(), flags=re.MULTILINE)
+    found = {section.partition("\n")[0]: section for section in sections}
+    return "".join(block for heading in headings for block in BLOCK.findall(found[heading]))
 
 
 def prepare() -> None:
