@@ -14,7 +14,10 @@ from services.contracts.headers import MAX_PAYLOAD
 SERVICES = ("gateway", "router", "scaler", "workflow", "admin")
 """Users of the PLATFORM account; ``admin`` is the operator's."""
 
-WORKFLOW_STREAMS = ("WORKFLOW", "WORKFLOW_BLOBS", "WORKFLOW_TIMERS", "WORKFLOW_EVENTS")
+WORKFLOW_STREAMS = (
+    "WORKFLOW", "WORKFLOW_RUNS_0", "WORKFLOW_RUNS_1", "WORKFLOW_RUNS_2", "WORKFLOW_RUNS_3",
+    "WORKFLOW_BLOBS", "WORKFLOW_TIMERS", "WORKFLOW_EVENTS",
+)  # fmt: skip
 """Streams of the workflow service, which alone may use them."""
 
 

@@ -157,9 +157,9 @@ def test_no_service_hears_what_is_meant_for_another(bus: Bus, user: str, subject
         ("scaler", "faas.invoke.red.add"),
         ("router", "faas.invoke.red.add"),
         ("router", "$JS.API.INFO"),
-        ("gateway", "faas.sys.workflow.run.red.order-1"),
+        ("gateway", "faas.sys.workflow.run.0.red.order-1"),
         ("gateway", "$JS.API.STREAM.INFO.WORKFLOW"),
-        ("gateway", "$JS.API.DIRECT.GET.WORKFLOW.faas.sys.workflow.run.red.order-1"),
+        ("gateway", "$JS.API.DIRECT.GET.WORKFLOW_RUNS_0.faas.sys.workflow.run.0.red.order-1"),
         ("workflow", "$JS.API.STREAM.INFO.OBJ_archives"),
     ],
 )

@@ -37,7 +37,7 @@ async def reads_what_it_wrote(js: JetStream) -> None:
         run, last = ref(f"r{number}"), 0
         for step in range(3):
             last = await runs.append(run, transition(f"{number}-{step}"), HEAD, last)
-        direct = await js.last(streams.RUNS, streams.run(run))
+        direct = await js.last(streams.runs_of(run), streams.run(run))
         behind += direct is None or direct.sequence < last
         stored = await runs.read(run, last)
         assert stored is not None
@@ -76,7 +76,7 @@ async def survives_leaders(js: JetStream, cluster: BusCluster) -> None:
         for round_ in range(ROUNDS):
             for number in range(3):
                 await timers.schedule(ref(f"t{round_}"), f"{round_}.{number}", time.time() + 0.6 + number)
-            info = await js.api(f"STREAM.INFO.{streams.RUNS}")
+            info = await js.api(f"STREAM.INFO.{streams.runs_of(ref('w0'))}")
             leader = cluster.nodes[info["cluster"]["leader"]]
             await asyncio.to_thread(leader.kill)
             before = dict(counts)

@@ -185,7 +185,7 @@ def test_a_definition_is_stored_once(bus: Bus) -> None:
         await definitions.put(digest, b"document")
         await definitions.put(digest, b"document")
         assert await definitions.get(digest) == b"document"
-        assert await js.count(streams.RUNS, streams.definition(digest)) == 1
+        assert await js.count(streams.STATE, streams.definition(digest)) == 1
 
     play(bus, scene)
 
@@ -200,7 +200,7 @@ def test_runs_that_ended_long_ago_go(bus: Bus) -> None:
             await runs.snapshot(ref(name, "retention"), 1, b"x")
         assert await runs.expire(100.0, now) >= 1
         assert {run.name for run, _, _ in await runs.heads("retention")} == {"new", "open"}
-        assert await js.last(streams.RUNS, streams.snapshot(ref("old", "retention"))) is None
+        assert await js.last(streams.STATE, streams.snapshot(ref("old", "retention"))) is None
         assert await runs.append(ref("old", "retention"), transition("again"), HEAD, 0) > 0  # the id is free
 
     play(bus, scene)

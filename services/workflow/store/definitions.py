@@ -21,5 +21,5 @@ class DefinitionStore:
         """The document, or None when it was never stored. Raises Unavailable."""
         subject = streams.definition(digest)
         # a replica may not have it yet: then the leader says whether there is one
-        found = await self._js.last(streams.RUNS, subject) or await self._js.sure_last(streams.RUNS, subject)
+        found = await self._js.last(streams.STATE, subject) or await self._js.sure_last(streams.STATE, subject)
         return None if found is None else found.data

@@ -74,7 +74,7 @@ class EventStore:
 
     async def cursor(self, workflow: FunctionRef) -> Cursor | None:
         """How far the schedule of a workflow has read."""
-        found = await self._js.sure_last(streams.RUNS, streams.cursor(workflow))
+        found = await self._js.sure_last(streams.STATE, streams.cursor(workflow))
         if found is None:
             return None
         return msgspec.structs.replace(msgspec.json.decode(found.data, type=Cursor), written=found.sequence)
@@ -90,7 +90,7 @@ class EventStore:
 
     async def forget(self, workflow: FunctionRef) -> None:
         """Removes the cursor of a workflow that has gone."""
-        await self._js.api(f"STREAM.PURGE.{streams.RUNS}", {"filter": streams.cursor(workflow)})
+        await self._js.api(f"STREAM.PURGE.{streams.STATE}", {"filter": streams.cursor(workflow)})
 
     async def end(self) -> int:
         """The sequence of the last event of all namespaces."""

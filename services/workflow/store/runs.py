@@ -71,7 +71,7 @@ class RunStore:
 
     async def _own(self, ref: FunctionRef, message: bytes, head: Head) -> int:
         """The sequence of the last transition when it is this one. Raises Outrun when not."""
-        found = await self._js.sure_last(streams.RUNS, streams.run(ref))
+        found = await self._js.sure_last(streams.runs_of(ref), streams.run(ref))
         if found is None or found.data != message or from_headers(found.headers) != head:
             raise Outrun(f"run {ref} was written by another")
         return found.sequence
@@ -79,12 +79,12 @@ class RunStore:
     async def read(self, ref: FunctionRef, at_least: int = 0) -> Stored | None:
         """All that is needed to go on with a run, up to the transition ``at_least`` or a later one; None when there is
         no such run."""
-        snapshot = await self._js.last(streams.RUNS, streams.snapshot(ref))
+        snapshot = await self._js.last(streams.STATE, streams.snapshot(ref))
         return await self._read_tail(ref, snapshot, at_least)
 
     async def read_many(self, wanted: Mapping[FunctionRef, int]) -> dict[FunctionRef, Stored]:
         """As ``read``, for many, each up to its transition at least; those that are not there are left out."""
-        found = await self._js.lasts(streams.RUNS, [streams.snapshot(ref) for ref in wanted])
+        found = await self._js.lasts(streams.STATE, [streams.snapshot(ref) for ref in wanted])
         snapshots = {streams.run_ref(message.subject): message for message in found}
         stored: dict[FunctionRef, Stored] = {}
         left = iter(wanted.items())
@@ -110,9 +110,9 @@ class RunStore:
         behind too: so the last one that is known to be there is waited for. Raises Unavailable."""
         end = time.monotonic() + _REPLICA_SECONDS
         while True:
-            messages = await self._js.read(streams.RUNS, streams.run(ref), start)
+            messages = await self._js.read(streams.runs_of(ref), streams.run(ref), start)
             if not messages and not at_least:
-                sure = await self._js.sure_last(streams.RUNS, streams.run(ref))
+                sure = await self._js.sure_last(streams.runs_of(ref), streams.run(ref))
                 at_least = sure.sequence if sure is not None else 0
             if (messages[-1].sequence if messages else 0) >= at_least:
                 return messages
@@ -143,14 +143,15 @@ class RunStore:
 
     async def head(self, ref: FunctionRef) -> tuple[Head, int] | None:
         """What the last transition says about a run, and its sequence; None when there is no such run."""
-        found = await self._js.sure_last(streams.RUNS, streams.run(ref))
+        found = await self._js.sure_last(streams.runs_of(ref), streams.run(ref))
         return None if found is None else (from_headers(found.headers), found.sequence)
 
     async def heads(self, namespace: str = "*") -> list[tuple[FunctionRef, Head, int]]:
         """What is known about every run of a namespace, or of all, that is kept."""
         found = {}
-        for message in await scan(self._js, streams.RUNS, streams.run(FunctionRef(namespace, "*"))):
-            found[message.subject] = message
+        for shard in range(streams.SHARDS):
+            for message in await scan(self._js, streams.runs(shard), streams.every_run(shard, namespace)):
+                found[message.subject] = message
         return [
             (streams.run_ref(subject), from_headers(message.headers), message.sequence)
             for subject, message in found.items()
@@ -158,7 +159,7 @@ class RunStore:
 
     async def page(self, ref: FunctionRef, start: int = 1, limit: int = 1000) -> list[Page]:
         """Transitions in order, from the sequence ``start`` on, large records as they are stored (``blobs``)."""
-        messages = await self._js.read(streams.RUNS, streams.run(ref), max(1, start), limit)
+        messages = await self._js.read(streams.runs_of(ref), streams.run(ref), max(1, start), limit)
         return [Page(message.sequence, from_headers(message.headers), message.data) for message in messages]
 
     async def blobs(self, ref: FunctionRef, digests: list[str]) -> dict[str, bytes]:
@@ -172,7 +173,7 @@ class RunStore:
     async def snapshot(self, ref: FunctionRef, at: int, data: bytes) -> None:
         """Keeps the state as of the transition ``at`` in place of any earlier one, and lets transitions long before it
         go. A cache: nothing is lost when it fails."""
-        before = await self._js.last(streams.RUNS, streams.snapshot(ref))
+        before = await self._js.last(streams.STATE, streams.snapshot(ref))
         if before is not None and int(before.headers[_AT]) >= at:
             return
         headers = {_AT: str(at), "Nats-Rollup": "sub"}
@@ -193,16 +194,16 @@ class RunStore:
 
     async def _trim(self, ref: FunctionRef, at: int) -> None:
         """Removes transitions that are more than HISTORY_LIMIT before the snapshot at ``at``."""
-        count = await self._js.count(streams.RUNS, streams.run(ref))
-        if count < 2 * HISTORY_LIMIT or await self._js.count(streams.RUNS, streams.run(ref), at + 1) > 1000:
+        count = await self._js.count(streams.runs_of(ref), streams.run(ref))
+        if count < 2 * HISTORY_LIMIT or await self._js.count(streams.runs_of(ref), streams.run(ref), at + 1) > 1000:
             return
-        await self._js.api(f"STREAM.PURGE.{streams.RUNS}", {"filter": streams.run(ref), "keep": HISTORY_LIMIT})
+        await self._js.api(f"STREAM.PURGE.{streams.runs_of(ref)}", {"filter": streams.run(ref), "keep": HISTORY_LIMIT})
 
     async def purge(self, ref: FunctionRef) -> None:
         """Removes all that is kept of a run, its transitions last: what is left by a crash is found again."""
         await self._blobs.drop(ref)
-        for subject in (streams.snapshot(ref), streams.run(ref)):
-            await self._js.api(f"STREAM.PURGE.{streams.RUNS}", {"filter": subject})
+        await self._js.api(f"STREAM.PURGE.{streams.STATE}", {"filter": streams.snapshot(ref)})
+        await self._js.api(f"STREAM.PURGE.{streams.runs_of(ref)}", {"filter": streams.run(ref)})
 
     async def expire(self, retention: float, now: float) -> int:
         """Removes the runs that ended more than ``retention`` seconds before ``now``; how many."""
