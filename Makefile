@@ -1,10 +1,10 @@
-# make demo | install | up | test | test-cluster | lint | lock
+# make demo | install | up | test | test-faults | test-cluster | lint | lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: install demo up test lint lock test-cluster
+.PHONY: install demo up test lint lock test-cluster test-faults
 
 # One stamp a lock: a changed lock installs again, an unchanged one costs nothing.
 $(VENV)/bin/python:
@@ -29,6 +29,12 @@ test: $(VENV)/.installed-dev
 ON_LEVEL1 := $(patsubst %,tests/integration/test_%.py, common_watch controllers_replicaset deploy_install gateway_api \
 	gateway_logs gateway_router kubelet_faults kubelet_kubectl kubelet_pods router_process scaler_deploy scaler_election \
 	scaler_outages scaler_scaling)
+
+# The long campaign of kill -9 under runs of workflows; it ends by itself, after so many kills or minutes.
+KILLS ?= 1000
+MINUTES ?= 30
+test-faults: $(VENV)/.installed-dev
+	FAAS_TEST_KILLS=$(KILLS) FAAS_TEST_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s tests/faults/test_workflow_kills.py
 
 # Against real Kubernetes: the first run compiles it, which takes minutes; later runs find it in ~/.cache/faas-cluster.
 test-cluster: $(VENV)/.installed-dev

@@ -8,6 +8,7 @@ from typing import Protocol
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
 from services.workflow.driver.documents import LostDefinition
+from services.workflow.driver.metrics import Figures
 from services.workflow.driver.run import Handed, Run
 from services.workflow.driver.transitions import Broken, Transitions
 from services.workflow.engine.errors import standard
@@ -59,7 +60,7 @@ class Runs:
         """Commands are left to the next owner."""
         self.empty = asyncio.Event()
         """Set when it is leaving and has nothing left."""
-        self.steps = 0
+        self.figures = Figures()
         self._transitions = transitions
         self._tasks = tasks
 
@@ -93,6 +94,7 @@ class Runs:
         """Goes on with a run that was fenced; ``history``, if it was read since."""
         if history is None:
             self._transitions.workers.forget(run.name)
+        self.figures.taken += 1
         self.open[run.ref] = run
         run.history = history
         self.put(run, Recovered())
@@ -166,7 +168,7 @@ class Runs:
             run.queue = taken + run.queue
             await asyncio.sleep(_PAUSE)
             return
-        self.steps += 1
+        self.figures.steps += 1
         await self._stored(run, stepped, taken, unsent)
 
     def _left(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
@@ -188,6 +190,7 @@ class Runs:
             run.queue.insert(0, (Continue(), None))
         await self._obeys.obey(run, commands, unsent)
         if not run.open:
+            self.figures.ended(run.ref.namespace, run.workflow, run.status)
             self.release(run)
             self._obeys.ended(run, stepped)
         elif self.leaving and not run.calls and not run.queue:
@@ -227,6 +230,7 @@ class Runs:
     def _lost(self, run: Run, taken: list[Handed], error: Exception) -> None:
         new = run.last == 0
         if not new:
+            self.figures.lost += 1
             log.info("run %s is driven by another", run.name)
         self._transitions.workers.forget(run.name)
         for _, told in taken:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from nats import errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from prometheus_client import REGISTRY
 
 from services.common import bus, http
 from services.common.kube import KubeClient
@@ -21,6 +22,7 @@ from services.contracts.runs import StartRun
 from services.workflow.calls import Limits as CallLimits
 from services.workflow.calls import Outside, parse_networks
 from services.workflow.config import Settings
+from services.workflow.driver.metrics import FiguresCollector
 from services.workflow.driver.ownership import Owner
 from services.workflow.driver.parts import Parts
 from services.workflow.engine.stimuli import TimerFired
@@ -56,6 +58,8 @@ class Server:
         self._settings, self._parts, self._bus, self._tasks = settings, parts, connection, tasks
         self._subscriptions: list[Subscription] = []
         self._draining = self._started = False
+        runs, calls = parts.runs, parts.replies.calls
+        REGISTRY.register(FiguresCollector(runs.figures, lambda: len(runs.open), lambda: len(calls)))
 
     def missing(self) -> str | None:
         """What is missing for runs to be driven; None when nothing is."""
