@@ -3,6 +3,11 @@
 from html import escape
 from typing import Any
 
+import msgspec
+
+from services.contracts.errors import ErrorBody
+from services.contracts.runs import HistoryPage, RunList, RunView, Trace
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 _STYLE = """
@@ -50,6 +55,8 @@ _PATHS: dict[str, dict[str, Any]] = {
         }
     },
 }
+_MESSAGES = (ErrorBody, RunView, RunList, Trace, HistoryPage)
+"""Those that answers are made of."""
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +70,10 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             for parameter in operation.get("parameters", []):
                 parameter.setdefault("schema", {"type": "string"})
-    return {**document, "paths": paths}
+    _, schemas = msgspec.json.schema_components(_MESSAGES, ref_template="#/components/schemas/{name}")
+    components = dict(document.get("components", {}))
+    components["schemas"] = {**components.get("schemas", {}), **schemas}
+    return {**document, "paths": paths, "components": components}
 
 
 def render(document: dict[str, Any]) -> str:
@@ -96,8 +106,19 @@ def _operation(verb: str, path: str, operation: dict[str, Any]) -> str:
         f"<p><strong>{escape(operation.get('summary', ''))}.</strong> {escape(operation.get('description', ''))}</p>"
         + (f"<p>Body: {escape(wanted)}</p>" if wanted else "")
         + (f"<dl>{parameters}</dl>" if parameters else "")
+        + _answers(operation.get("responses", {}))
         + "</article>"
     )
+
+
+def _answers(responses: dict[str, Any]) -> str:
+    """The statuses that an operation answers with, where somebody has written what they mean."""
+    found = [
+        f"<code>{escape(status)}</code> {escape(response['description'])}"
+        for status, response in responses.items()
+        if response.get("description") not in (None, "Successful Response", "Validation Error")
+    ]
+    return f"<p>Answers: {'; '.join(found)}</p>" if found else ""
 
 
 def _about(parameter: dict[str, Any]) -> str:

@@ -11,7 +11,16 @@ from services.contracts import headers
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
 from services.contracts.resources import MAX_TIMEOUT
-from services.contracts.runs import ListRuns, ReadHistory, RunFilter, StartRun
+from services.contracts.runs import (
+    HistoryPage,
+    ListRuns,
+    ReadHistory,
+    RunFilter,
+    RunList,
+    RunView,
+    StartRun,
+    Trace,
+)
 from services.gateway.control import LIST, Control, Known
 from services.gateway.request import check_length, checked_label, fields_of, preferred_wait, read_body, text_of
 from services.gateway.resources_api import Namespace, json_response
@@ -20,7 +29,22 @@ MAX_INPUT = headers.MAX_PAYLOAD - 4096
 """Bytes of a run's input: one message, less what goes around it."""
 MAX_LIST = 1000
 Responses = dict[int | str, dict[str, Any]]
-_ANSWER: Responses = {200: {"description": "The run (RunView)"}, 404: {"description": "There is none"}}
+
+
+def answers(type_: type[msgspec.Struct], status: int = 200, **others: str) -> Responses:
+    """What an operation answers, for the description of the API: a message of the contracts, and other statuses."""
+    schema = {"$ref": f"#/components/schemas/{type_.__name__}"}
+    found: Responses = {
+        status: {
+            "description": (type_.__doc__ or "").partition(".")[0],
+            "content": {"application/json": {"schema": schema}},
+        }
+    }
+    return found | {int(number.strip("_")): {"description": text} for number, text in others.items()}
+
+
+_ANSWER = answers(RunView, _404="There is no such run")
+_CHANGED = _ANSWER | answers(RunView, _409="Its status does not allow it")
 _PREFER = {
     "name": "Prefer", "in": "header", "schema": {"type": "string"},
     "description": "wait=N: answer when the run has ended, at the latest after N s (RFC 7240); wait alone: an hour.",
@@ -68,6 +92,7 @@ def _add_start(routes: APIRouter, control: Control) -> None:
         status_code=202,
         summary="Start a run of a workflow",
         description="202 with the run and its Location, 200 when it was waited for and has ended.",
+        responses=answers(RunView, 202, _200="As 202, of a run that has ended", _404="There is no such workflow"),
         openapi_extra=_INPUT,
     )
     async def start_run(
@@ -89,7 +114,7 @@ def _add_start(routes: APIRouter, control: Control) -> None:
 
 
 def _add_reading(routes: APIRouter, control: Control) -> None:
-    @routes.get("/runs", summary="List runs, the newest first", description="A RunList.")
+    @routes.get("/runs", summary="List runs, the newest first", responses=answers(RunList))
     async def list_runs(
         namespace: Namespace,
         workflow: Annotated[str | None, Query(description="Only of this workflow.")] = None,
@@ -106,7 +131,11 @@ def _add_reading(routes: APIRouter, control: Control) -> None:
         view = await (control.wait(ref, seconds, request.is_disconnected) if seconds else control.ask("get", ref))
         return _view(view, 200, seconds)
 
-    @routes.get("/runs/{run}/trace", summary="A run as a tree of tasks, with inputs, outputs, attempts and times")
+    @routes.get(
+        "/runs/{run}/trace",
+        summary="A run as a tree of tasks, with inputs, outputs, attempts and times",
+        responses=answers(Trace, _404="There is no such run"),
+    )
     async def get_trace(namespace: Namespace, run: RunId) -> Response:
         return _passed(await control.ask("trace", run_ref(namespace, run)))
 
@@ -117,7 +146,8 @@ def _add_reading(routes: APIRouter, control: Control) -> None:
     @routes.get(
         "/runs/{run}/history",
         summary="The records of a run",
-        description="A HistoryPage; its field next is the start of the page after it, 0 when there is none.",
+        description="The field next is the start of the page after it, 0 when there is none.",
+        responses=answers(HistoryPage, _404="There is no such run"),
     )
     async def get_history(
         namespace: Namespace,
@@ -130,7 +160,7 @@ def _add_reading(routes: APIRouter, control: Control) -> None:
 
 
 def _add_verb(routes: APIRouter, control: Control, verb: str, summary: str) -> None:
-    @routes.post(f"/runs/{{run}}/{verb}", summary=summary, operation_id=f"{verb}_run", responses=_ANSWER)
+    @routes.post(f"/runs/{{run}}/{verb}", summary=summary, operation_id=f"{verb}_run", responses=_CHANGED)
     async def act(namespace: Namespace, run: RunId) -> Response:
         return _passed(await control.ask(verb, run_ref(namespace, run)))
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -367,6 +368,11 @@ def test_the_documentation_has_every_address(gateway: Gateway) -> None:
     for verb in ("trace", "definition", "history", "events", "cancel", "pause", "resume", "retry"):
         assert f"{base}/runs/{{run}}/{verb}" in mine
     page = gateway.request("GET", "/docs").body.decode()
+    document = json.loads(gateway.request("GET", "/openapi.json").body)
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert (
+        {"RunView", "RunList", "Trace", "HistoryPage", "TraceNode"} <= named <= set(document["components"]["schemas"])
+    )
     for path in mine:
         for operation in paths[path].values():
             assert operation["summary"] in page
