@@ -175,6 +175,26 @@ def test_a_pod_is_bound_to_the_only_node_and_deleted_gracefully(api: ApiClient) 
         api.delete("/api/v1/nodes/only")
 
 
+def test_pods_that_were_there_before_their_node_are_bound_to_it(api: ApiClient) -> None:
+    api.create(PODS, pod("early"))
+    api.create(PODS, pod("taken", nodeName="elsewhere"))
+    assert "nodeName" not in api.get(f"{PODS}/early").obj["spec"]
+    try:
+        api.create("/api/v1/nodes", {"metadata": {"name": "late"}, "spec": {"unschedulable": True}})
+        assert "nodeName" not in api.get(f"{PODS}/early").obj["spec"], "it takes no Pods yet"
+        api.patch("/api/v1/nodes/late", {"spec": {"unschedulable": None}})
+        assert api.get(f"{PODS}/early").obj["spec"]["nodeName"] == "late"
+        assert api.get(f"{PODS}/taken").obj["spec"]["nodeName"] == "elsewhere"
+        api.delete("/api/v1/nodes/late")
+        api.create(PODS, pod("between"))
+        api.create("/api/v1/nodes", {"metadata": {"name": "late"}})
+        assert api.get(f"{PODS}/between").obj["spec"]["nodeName"] == "late"
+    finally:
+        api.delete("/api/v1/nodes/late")
+        for name in ("early", "taken", "between"):
+            api.delete(f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+
+
 def test_status_and_spec_have_addresses_of_their_own(api: ApiClient) -> None:
     api.create(PODS, pod("halves"))
     path = f"{PODS}/halves"

@@ -144,7 +144,6 @@ def running_stack(directory: Path, *, nodes: bool = True) -> Iterator[Stack]:
         stack.callback(server.stop_controllers)
         if nodes:
             stack.enter_context(running_kubelet(server, directory / "kubelet" / "run"))
-            # a Pod is bound when it is created, so there has to be a Node by then
             eventually(lambda: api.items("/api/v1/nodes"), "the node is registered")
         yield Stack(directory, server, api, bus)
 

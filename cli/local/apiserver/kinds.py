@@ -4,7 +4,7 @@ import base64
 import time
 from typing import Any
 
-from cli.local.apiserver import crds, pods
+from cli.local.apiserver import crds, pods, scheduling
 from cli.local.apiserver.fielderrors import FieldError, forbidden_field, invalid_value, not_supported, required
 from cli.local.apiserver.names import label_errors, qualified_problems
 from cli.local.apiserver.registry import Registry
@@ -51,11 +51,8 @@ def _prepare_namespace(obj: Json, old: Json | None) -> None:
 def _pod_preparer(store: Store) -> Any:
     def prepare(obj: Json, old: Json | None) -> None:
         pods.set_pod_defaults(obj, old)
-        if old is None and "nodeName" not in obj["spec"] and store.count("nodes") == 1:
-            # The scheduler's whole job where there is one node; done here it costs no second write.
-            node = store.select("nodes")[0]
-            if not node.obj.get("spec", {}).get("unschedulable"):
-                obj["spec"]["nodeName"] = node.name
+        if old is None and "nodeName" not in obj["spec"] and (node := scheduling.only_node(store)):
+            scheduling.assign(obj, node)  # done here it costs no second write
 
     return prepare
 

@@ -24,6 +24,7 @@ from cli.local.apiserver.kinds import make_strategies
 from cli.local.apiserver.logs import LogProxy
 from cli.local.apiserver.options import WriteOptions
 from cli.local.apiserver.registry import ResourceType
+from cli.local.apiserver.scheduling import bind_waiting
 from cli.local.apiserver.store import Store, Stored
 from cli.local.apiserver.writes import Writer
 
@@ -65,6 +66,7 @@ class Platform:
             if self.store.get("namespaces", ("", name)) is None:
                 self.writer.create(namespaces, "", {"metadata": {"name": name}}, WriteOptions())
         self.deleter.resume()
+        self._bind_waiting()
 
     def _changed(self, rtype: ResourceType, old: Stored | None, new: Stored | None) -> None:
         if rtype.key == crds.KEY:
@@ -73,6 +75,11 @@ class Platform:
                 self.registry.set_custom(old.name, [])
             else:
                 self._serve(new)
+        elif rtype.key == "nodes" and _spec(old) != _spec(new):
+            self._bind_waiting()
+
+    def _bind_waiting(self) -> None:
+        bind_waiting(self.store, self.writer, self.registry.by_key("pods")[0])
 
     def _serve(self, definition: Stored) -> None:
         conditions = definition.obj.get("status", {}).get("conditions", [])
@@ -80,6 +87,10 @@ class Platform:
             self.registry.set_custom(definition.name, crds.resource_types(definition.obj))
             for rule in crds.unchecked_rules(definition.obj):
                 log.warning("%s: %s", definition.name, rule)
+
+
+def _spec(stored: Stored | None) -> Any:
+    return None if stored is None else stored.obj.get("spec", {})
 
 
 class _Server(uvicorn.Server):
