@@ -69,6 +69,9 @@ class Refused(Failure):
         super().__init__(message, answer.hint(), answer.exit_code(), error.details)
         self.status = answer.status
         self.code = error.code
+        told = answer.headers.get("Retry-After", "")
+        self.retry_after = float(told) if told.isdecimal() else None
+        """Seconds after which the gateway wants to be asked again, when it says so."""
 
 
 class Gateway:

@@ -1,7 +1,6 @@
 """``faas deploy``: brings a file, a folder or manifests onto the platform and waits until they can be called."""
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -14,13 +13,12 @@ from cli.client import Answer, Gateway, Refused
 from cli.functions import item
 from cli.options import Dir, seconds
 from cli.output import document, note, say
-from cli.packing import archive, platforms, source
+from cli.packing import platforms, source
 from cli.packing.platforms import Platform
-from cli.packing.source import Packed
 from cli.plan import Planned, Wishes, plan
 from cli.rollout import Say, until_ready
+from cli.upload import archived
 from cli.workflow import rollout as workflows
-from services.contracts import archives
 from services.contracts.errors import Code
 from services.contracts.names import FunctionRef
 
@@ -159,34 +157,8 @@ def _pack(step: Planned, manner: Manner, gateway: Gateway | None) -> None:
     if packed.inline is not None:
         step.manifest["spec"]["source"] = {"inline": packed.inline}
         return
-    digest = _archived(packed, step.ref, gateway)
+    digest = archived(packed, step.ref, gateway)
     step.manifest["spec"]["source"] = {"archive": digest}
-
-
-def _archived(packed: Packed, ref: FunctionRef, gateway: Gateway | None) -> str:
-    """The digest of the archive, which the gateway has afterwards; it is written and sent only when it has not."""
-    key, known = source.known_archive(packed)
-    if known is not None and (gateway is None or _has(gateway, ref, known.digest)):
-        return known.digest
-    with tempfile.TemporaryFile() as file:
-        known = archive.write(file, packed.files, packed.packages)
-        archive.remember(key, known)
-        if gateway is not None and not _has(gateway, ref, known.digest):
-            file.seek(0)
-            fields = {"Content-Length": str(known.size), "Content-Type": "application/gzip"}
-            note(f"sending {known.size / 1e6:.1f} MB")
-            gateway.ask("PUT", archives.path(ref.namespace, known.digest), file, fields, archive.UPLOAD_SECONDS)
-    return known.digest
-
-
-def _has(gateway: Gateway, ref: FunctionRef, digest: str) -> bool:
-    try:
-        gateway.ask("HEAD", archives.path(ref.namespace, digest))
-    except Refused as refused:
-        if refused.status == 404:
-            return False
-        raise
-    return True
 
 
 def _how_to_call(ref: FunctionRef, spec: dict[str, Any], address: str) -> list[str]:

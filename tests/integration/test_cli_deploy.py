@@ -280,6 +280,41 @@ def wheel(folder: Path, name: str, version: str, body: str = "") -> None:
             archive.writestr(path, text)
 
 
+def test_an_archive_that_cannot_be_taken_now_is_sent_again(here: Here, tmp_path: Path) -> None:
+    """As in the moment after a NATS server was started, in which nobody has the say in its store yet."""
+    write(tmp_path / "big", {"main.py": HANDLE, "data.bin": os.urandom(100_000)})
+    platform = Platform()
+    later = error(Code.BUS_UNAVAILABLE, "the archive store does not answer; try again", Retry_After="1")
+
+    def refuse_each_once(asked: Asked) -> Say:
+        if "/archives/" in asked.path and asked.method not in refused:
+            refused.append(asked.method)
+            return later
+        return platform(asked)
+
+    refused: list[str] = []
+    with canned_server(refuse_each_once) as server:
+        done = here(server, "deploy", "big")
+    assert done.code == 0, done.err
+    assert refused == ["HEAD", "PUT"]
+    assert len(platform.archives) == 1
+    assert "does not answer; try again (bus_unavailable); again in 1 s" in done.err
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [error(Code.BUS_UNAVAILABLE, "no store"), error(Code.PAYLOAD_TOO_LARGE, "too large", Retry_After="1")],
+    ids=["without a time", "for good"],
+)
+def test_what_is_refused_otherwise_is_not_sent_again(here: Here, tmp_path: Path, refusal: Say) -> None:
+    write(tmp_path / "big", {"main.py": HANDLE, "data.bin": os.urandom(100_000)})
+    platform = Platform()
+    with canned_server(lambda asked: refusal if asked.method == "PUT" else platform(asked)) as server:
+        done = here(server, "deploy", "big")
+    assert done.code != 0
+    assert [asked.method for asked in server.asked] == ["HEAD", "PUT"]
+
+
 def sent_archive(server: Server) -> dict[str, bytes]:
     (put,) = [asked for asked in server.asked if asked.method == "PUT" and "/archives/" in asked.path]
     return members(put.body)
