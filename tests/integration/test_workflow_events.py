@@ -16,6 +16,7 @@ from services.contracts.names import FunctionRef
 from services.workflow.engine.stimuli import EventArrived
 from services.workflow.events.door import Door
 from services.workflow.events.hub import Hub
+from services.workflow.store import jetstream
 from services.workflow.store.events import EventStore
 from services.workflow.store.jetstream import JetStream
 from services.workflow.worker.protocol import EmitEvent
@@ -114,7 +115,7 @@ def test_the_door_refuses_with_a_reason_and_a_foreign_message_id_changes_nothing
                 body = msgspec.json.encode(event(number))
                 reply = await caller.request("faas.send.default", body, headers=mine, timeout=5)
                 assert (reply.headers or {})["Faas-Status"] == "202"
-            found = [each.attributes["data"] for each in await EventStore(js).read("default", 0, time.time() - 60)]
+            found = [each.attributes["data"] for each in await EventStore(js).page("default", 0, time.time() - 60)]
             assert found[-2:] == [201, 202]
             await caller.close()
 
@@ -217,6 +218,10 @@ def test_an_emitted_event_is_stored_once_and_published(bus: Bus) -> None:
             await delivered.until("listener", 8)
             assert delivered.found == {"listener": [7, 8]}
             assert msgspec.json.decode((await heard.next_msg(5)).data)["data"] == 7
+            no_type = EmitEvent(5, msgspec.json.encode(event(9, type_=None)))  # type: ignore[arg-type]
+            ended = await events.emit(Emitting(ref("emitter", "emitting"), "order"), no_type)
+            assert ended.error is not None
+            assert "$.type" in ended.error["detail"]
             too_large = EmitEvent(5, msgspec.json.encode(event(9, data="x" * 2_000_000)))
             ended = await events.emit(Emitting(ref("emitter", "emitting"), "order"), too_large)
             assert ended.error is not None
@@ -265,5 +270,31 @@ def test_a_new_owner_goes_on_from_the_cursor(bus: Bus) -> None:
             events.register(ref("run", "owners"), 1, (), 0.0, consumed)
             await second.until("run", 7)
         assert second.found == {"run": [3, 4, 5, 6, 7]}
+
+    play(bus, scene)
+
+
+def test_many_that_come_back_read_the_older_events_together(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jetstream, "_PAGE_BYTES", 2000)
+
+    async def scene(js: JetStream) -> None:
+        delivered, runs, count = Delivered(), 500, 200
+        begun = time.time()
+        first = await put(js, 0, "together")
+        for number in range(1, count):
+            await put(js, number, "together", type=f"t{number % 4}")
+        requests = js._numbers
+        async with hub(js, delivered) as events:
+            before = next(requests)
+            for number in range(runs):
+                after = first if number % 2 else 0
+                events.register(ref(f"r{number}", "together"), 1, (f"t{number % 3}",), begun - 1, after)
+            await put(js, count, "together", type="t0")
+            await delivered.until(f"r{3 * (runs // 3) - 3}", count)
+            assert next(requests) - before < 400  # not one of each run for each page
+        for number in range(runs):
+            kind = number % 3
+            expected = [each for each in range(1, count) if each % 4 == kind]
+            assert delivered.found[f"r{number}"] == expected + ([count] if kind == 0 else [])
 
     play(bus, scene)

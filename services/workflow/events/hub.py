@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Protocol
 
 import msgspec
 from nats.errors import Error as NatsError
@@ -14,7 +14,7 @@ from services.contracts.names import FunctionRef
 from services.workflow.engine.errors import standard
 from services.workflow.engine.stimuli import CallEnded, EventArrived
 from services.workflow.events.cloudevents import MAX_EVENT, key
-from services.workflow.events.listeners import Listener, Listeners
+from services.workflow.events.listeners import ANY, Listener, Listeners
 from services.workflow.store.events import Event, EventStore
 from services.workflow.store.jetstream import Unavailable
 from services.workflow.worker.protocol import EmitEvent
@@ -25,8 +25,6 @@ Deliver = Callable[[FunctionRef, EventArrived], None]
 """Hands an event to a run that is driven here."""
 
 _PAUSE = 0.5
-_READERS = 32
-"""Listeners that read older events at once."""
 
 
 class Emitting(Protocol):
@@ -39,6 +37,7 @@ class Emitting(Protocol):
 class _Named(msgspec.Struct):
     id: str
     source: str
+    type: str
 
 
 class Hub:
@@ -50,12 +49,13 @@ class Hub:
         self._last: dict[str, tuple[int, float]] = {}  # event of each namespace: sequence and time
         self._started = asyncio.Event()
         self._behind: asyncio.Queue[Listener] = asyncio.Queue()
+        self._waiting: dict[str, list[Listener]] = {}  # by namespace, for the task that is at work on it
+        self._busy: set[str] = set()
 
     async def run(self) -> None:
         """Follows the stream until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(_READERS):
-                tasks.create_task(self._catch_up_all())
+            tasks.create_task(self._dispatch(tasks))
             while True:
                 try:
                     await self._store.follow(self._on_event, self._started)
@@ -68,7 +68,10 @@ class Hub:
         the time ``since`` on."""
         listener = Listener((ref, task), types, since, after)
         self._listeners.add(listener)
-        self._behind.put_nowait(listener)
+        if self._started.is_set() and ref.namespace in self._last and not self._missed(ref.namespace, listener):
+            self._is_up(listener)  # the usual case: nothing came between the task's beginning and now
+        else:
+            self._behind.put_nowait(listener)
 
     def drop(self, ref: FunctionRef, task: int) -> None:
         """It no longer is."""
@@ -79,33 +82,75 @@ class Hub:
         for ref, task in self._listeners.on_event(event):
             self._deliver(ref, EventArrived(task=task, event=event.attributes, sequence=event.sequence))
 
-    async def _catch_up_all(self) -> None:
+    async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
+        """Has each namespace's listeners caught up by a task of its own while there are any."""
         await self._started.wait()
         while True:
             listener = await self._behind.get()
-            while self._listeners.has(listener):
-                try:
-                    await self._catch_up(listener)
-                    break
-                except Unavailable as error:
-                    log.warning("events for run %s can't be read yet: %s", listener.key[0], error)
-                    await asyncio.sleep(_PAUSE)
+            namespace = listener.key[0].namespace
+            self._waiting.setdefault(namespace, []).append(listener)
+            if namespace not in self._busy:
+                self._busy.add(namespace)
+                tasks.create_task(self._catch_up_all(namespace))
 
-    async def _catch_up(self, listener: Listener) -> None:
-        """Gives a listener what was stored before it came, and from then on what comes."""
-        ref, task = listener.key
-        if ref.namespace not in self._last:
-            last = await self._store.last(ref.namespace)
-            self._last[ref.namespace] = max(last, self._last.get(ref.namespace, last))
-        sequence, stored = self._last[ref.namespace]
-        older = sequence > listener.cursor if listener.cursor else stored >= listener.since
-        events = await self._store.read(ref.namespace, listener.cursor, listener.since, sequence) if older else []
-        if not self._listeners.has(listener):
-            return
-        # what came while this was read may be in it too; nothing waits from here on, so nothing comes in between
-        for event in listener.take([*events, *listener.pending]):
-            self._deliver(ref, EventArrived(task=task, event=event.attributes, sequence=event.sequence))
+    async def _catch_up_all(self, namespace: str) -> None:
+        while together := self._waiting.pop(namespace, []):
+            await self._catch_up(namespace, together)
+        self._busy.discard(namespace)
+
+    async def _catch_up(self, namespace: str, together: list[Listener]) -> None:
+        """Gives the listeners of a namespace what was stored before they came, and from then on what comes. Together:
+        those of a thousand recovered runs read the same events."""
+        while behind := list(filter(self._waits, together)):
+            try:
+                if namespace not in self._last:
+                    last = await self._store.last(namespace)
+                    self._last[namespace] = max(last, self._last.get(namespace, last))
+                await self._read_for(namespace, [each for each in behind if self._missed(namespace, each)])
+            except Unavailable as error:
+                log.warning("events of namespace %s can't be read yet: %s", namespace, error)
+                await asyncio.sleep(_PAUSE)
+                continue
+            for listener in filter(self._waits, behind):
+                self._is_up(listener)
+
+    def _is_up(self, listener: Listener) -> None:
+        """A listener has all that is older; what came meanwhile may be among it, and nothing comes in between now."""
+        self._give(listener, listener.pending)
         listener.behind, listener.pending = False, []
+
+    def _waits(self, listener: Listener) -> bool:
+        return listener.behind and self._listeners.has(listener)
+
+    def _missed(self, namespace: str, listener: Listener) -> bool:
+        """Whether there are older events that may be for a listener."""
+        sequence, stored = self._last[namespace]
+        return sequence > listener.cursor if listener.cursor else stored >= listener.since
+
+    async def _read_for(self, namespace: str, behind: list[Listener]) -> None:
+        last = self._last[namespace][0]
+        by_time = [each for each in behind if not each.cursor]
+        by_cursor = [each for each in behind if each.cursor]
+        if by_time:
+            await self._read(by_time, self._store.pages(namespace, 0, min(each.since for each in by_time), last))
+        if by_cursor:
+            await self._read(by_cursor, self._store.pages(namespace, min(each.cursor for each in by_cursor), 0.0, last))
+
+    async def _read(self, behind: list[Listener], pages: AsyncIterator[list[Event]]) -> None:
+        by_type: dict[Any, list[Listener]] = {}
+        for listener in behind:
+            for kind in listener.types or (ANY,):
+                by_type.setdefault(kind, []).append(listener)
+        async for page in pages:
+            for event in page:
+                for listener in (*by_type.get(event.attributes.get("type"), ()), *by_type.get(ANY, ())):
+                    if self._waits(listener):
+                        self._give(listener, [event])
+
+    def _give(self, listener: Listener, events: Iterable[Event]) -> None:
+        ref, task = listener.key
+        for event in listener.take(events):
+            self._deliver(ref, EventArrived(task=task, event=event.attributes, sequence=event.sequence))
 
     async def emit(self, run: Emitting, command: EmitEvent) -> CallEnded:
         """Stores an event that a run emits and publishes it; the stimulus that says so. Tries until it is stored."""
@@ -113,7 +158,10 @@ class Hub:
         if len(event) > MAX_EVENT:
             said = f"the event has {len(event)} bytes as JSON; at most {MAX_EVENT} are allowed"
             return CallEnded(task=task, error=standard("validation", said).error)
-        named = msgspec.json.decode(event, type=_Named)
+        try:
+            named = msgspec.json.decode(event, type=_Named)
+        except msgspec.ValidationError as wrong:
+            return CallEnded(task=task, error=standard("validation", f"no CloudEvent 1.0: {wrong}").error)
         while True:
             try:
                 await self._store.put(namespace, event, key(namespace, named.source, named.id))

@@ -10,9 +10,14 @@ Key = tuple[FunctionRef, int]
 """A run, and its task that listens."""
 
 
+ANY = ""
+"""In place of a type: of those who listen to all."""
+
+
 class Listener:
-    """One task of one run. ``cursor``: the sequence of the last event that it was given. While older events are being
-    read for it (``behind``) new ones wait in ``pending``. Small: thousands wait at once."""
+    """One task of one run. ``cursor``: the sequence of the last event that it was given; 0: none yet, and those stored
+    before ``since`` (epoch seconds) are not for it. While older events are being read for it (``behind``) new ones
+    wait in ``pending``. Small: thousands wait at once."""
 
     __slots__ = ("behind", "cursor", "key", "pending", "since", "types")
 
@@ -26,7 +31,7 @@ class Listener:
 
     def wants(self, event: Event) -> bool:
         """Whether the event is of a type that it may take, and new to it."""
-        if event.sequence <= self.cursor:
+        if event.sequence <= self.cursor or (not self.cursor and event.stored < self.since):
             return False
         return not self.types or event.attributes.get("type") in self.types
 
@@ -76,7 +81,7 @@ class Listeners:
         """Who is to be given a new event; those that are behind keep it for later."""
         given = []
         kind: Any = event.attributes.get("type")
-        for place in ((event.namespace, kind), (event.namespace, "")):
+        for place in ((event.namespace, kind), (event.namespace, ANY)):
             for listener in self._by_type.get(place, {}).values():
                 if listener.behind:
                     listener.pending.append(event)
@@ -87,4 +92,4 @@ class Listeners:
     @staticmethod
     def _places(listener: Listener) -> list[tuple[str, str]]:
         namespace = listener.key[0].namespace
-        return [(namespace, kind) for kind in listener.types or ("",)]
+        return [(namespace, kind) for kind in listener.types or (ANY,)]

@@ -52,14 +52,14 @@ class Windows:
                     continue
                 if event.sequence <= cursor.after:
                     return
-                moved = await self._advance(workflow, trigger, cursor)
+                moved = await self._advance(workflow, trigger, cursor, event.sequence)
                 if moved is None:
                     return
                 await self._store.move(workflow, moved)  # when another was first, what it wrote is read next
 
-    async def _advance(self, workflow: FunctionRef, trigger: Trigger, cursor: Cursor) -> Cursor | None:
+    async def _advance(self, workflow: FunctionRef, trigger: Trigger, cursor: Cursor, last: int) -> Cursor | None:
         """Begins the next run; how far its events were. None: there are not enough of them yet."""
-        stored = await self._store.read(workflow.namespace, cursor.after)
+        stored = await self._store.read(workflow.namespace, cursor.after, last)
         events = [event for event in stored if trigger.may_take(event)]
         if len(events) > MOST:
             log.warning("workflow %s waits for several events: more than %d came before", workflow, MOST)
@@ -67,9 +67,9 @@ class Windows:
         given = await match(self._workers, trigger, events)
         if given is None:
             return None
-        last = events[await self._enough(trigger, events) - 1].sequence
-        await self._start(workflow, StartRun(input=msgspec.Raw(given), id=event_run_id(workflow.name, last)))
-        return Cursor(cursor.trigger, last, cursor.written)
+        enough = events[await self._enough(trigger, events) - 1].sequence
+        await self._start(workflow, StartRun(input=msgspec.Raw(given), id=event_run_id(workflow.name, enough)))
+        return Cursor(cursor.trigger, enough, cursor.written)
 
     async def _enough(self, trigger: Trigger, events: list[Event]) -> int:
         """How many of ``events``, which begin a run together, are enough for it. Most often all of them: the last one

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -61,16 +61,30 @@ class EventStore:
         found = await self._js.sure_last(streams.EVENTS, streams.event(namespace))
         return (found.sequence, _stored_at(found)) if found is not None else (0, 0.0)
 
-    async def read(self, namespace: str, after: int, since: float = 0.0, at_least: int = 0) -> list[Event]:
-        """The events of a namespace that were stored after the one with sequence ``after`` or, when that is 0, from
-        the time ``since`` on; up to the one with sequence ``at_least``, which a replica may have a moment late."""
+    async def page(self, namespace: str, after: int, since: float = 0.0) -> list[Event]:
+        """Some of the events of a namespace that were stored after the one with sequence ``after`` or, when that is 0,
+        from the time ``since`` on: those that come first. None: there are no more, or a replica is behind."""
         begin = "" if after else timestamp(since)
-        for _ in range(_TRIES):
-            found = await self._js.read(streams.EVENTS, streams.event(namespace), after + 1, since=begin)
-            if not at_least or (found and found[-1].sequence >= at_least):
-                break
-            await asyncio.sleep(0.02)
+        found = await self._js.page(streams.EVENTS, streams.event(namespace), after + 1, begin)
         return [Event(each.sequence, namespace, _stored_at(each), msgspec.json.decode(each.data)) for each in found]
+
+    async def pages(self, namespace: str, after: int, since: float, last: int) -> AsyncIterator[list[Event]]:
+        """All of them, up to the one with sequence ``last`` at least: a replica may have it a moment late."""
+        tries = _TRIES
+        while True:
+            page = await self.page(namespace, after, since)
+            if page:
+                after, tries = page[-1].sequence, _TRIES
+                yield page
+            elif after >= last or tries == 0:
+                return
+            else:  # or it has gone, a day after it came
+                tries -= 1
+                await asyncio.sleep(0.02)
+
+    async def read(self, namespace: str, after: int, last: int) -> list[Event]:
+        """The events of a namespace after the one with sequence ``after``, up to ``last`` at least."""
+        return [event async for page in self.pages(namespace, after, 0.0, last) for event in page]
 
     async def cursor(self, workflow: FunctionRef) -> Cursor | None:
         """How far the schedule of a workflow has read."""

@@ -31,6 +31,7 @@ _NO_MESSAGE = 10037
 """JetStream's error code for a subject that has no message."""
 _TOO_LARGE = 10054
 """JetStream's error code for a message that is over a limit."""
+_PAGE_BYTES = 4 * 1024 * 1024
 _PAGE = 1000
 """Messages of one batch: the server answers at most 1,024 subjects at once."""
 
@@ -221,19 +222,23 @@ class JetStream:
         headers["Nats-Time-Stamp"] = found["time"]
         return Message(found["subject"], found["seq"], headers, base64.b64decode(found.get("data", "")))
 
-    async def read(
-        self, stream: str, subject: str, start: int = 1, limit: int | None = None, since: str = ""
-    ) -> list[Message]:
-        """Messages on ``subject`` (may have wildcards) from the sequence ``start`` on, or from the time ``since``
-        (RFC 3339), in order, ``limit`` at most. Raises Unavailable."""
+    async def read(self, stream: str, subject: str, start: int = 1, limit: int | None = None) -> list[Message]:
+        """Messages on ``subject`` (may have wildcards) from the sequence ``start`` on, in order, ``limit`` at most.
+        Raises Unavailable."""
         found: list[Message] = []
         while limit is None or len(found) < limit:
             batch = _PAGE if limit is None else min(_PAGE, limit - len(found))
-            begin: dict[str, Any] = {"start_time": since} if since and not found else {"seq": start}
-            more = await self._batch(stream, begin | {"next_by_subj": subject, "batch": batch}, found)
-            if not more:
+            if not await self._batch(stream, {"seq": start, "next_by_subj": subject, "batch": batch}, found):
                 break
             start = found[-1].sequence + 1
+        return found
+
+    async def page(self, stream: str, subject: str, start: int, since: str = "") -> list[Message]:
+        """Some of the messages on ``subject`` from the sequence ``start`` on, or from the time ``since`` (RFC 3339):
+        no more than are well kept in memory. Raises Unavailable."""
+        found: list[Message] = []
+        begin: dict[str, Any] = {"start_time": since} if since else {"seq": start}
+        await self._batch(stream, begin | {"next_by_subj": subject, "batch": _PAGE, "max_bytes": _PAGE_BYTES}, found)
         return found
 
     async def count(self, stream: str, subject: str, start: int = 1) -> int:
