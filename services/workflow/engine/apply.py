@@ -92,7 +92,7 @@ def _run_retried(state: State, record: r.RunRetried) -> None:
         id=frame_id, pointer=old.pointer, parent=old.parent, raw=old.raw, started_at=record.at, branch=old.branch
     )
     pause = record.at - state.ended_at
-    for frame in state.frames.values():
+    for frame in map(state.own, list(state.frames)):
         frame.timeout_at = None if frame.timeout_at is None else frame.timeout_at + pause
     _wake(state, frame_id)
     state.status, state.error, state.failed, state.ended_at = "running", None, None, None
@@ -100,7 +100,7 @@ def _run_retried(state: State, record: r.RunRetried) -> None:
 
 @_applies(r.TaskCreated)
 def _task_created(state: State, record: r.TaskCreated) -> None:
-    parent = state.frames[record.parent]
+    parent = state.own(record.parent)
     parent.variables = parent.variables | record.variables
     raw: Any = parent.data if record.raw is UNSET else record.raw
     state.frames[record.frame] = Frame(
@@ -120,7 +120,7 @@ def _task_created(state: State, record: r.TaskCreated) -> None:
 
 @_applies(r.TaskStarted)
 def _task_started(state: State, record: r.TaskStarted) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     frame.input = UNSET if record.secret else frame.raw if record.input is UNSET else record.input
     frame.data = None if frame.input is UNSET else frame.input
     frame.started_at = record.at
@@ -132,7 +132,7 @@ def _task_started(state: State, record: r.TaskStarted) -> None:
 
 @_applies(r.TaskWaits)
 def _task_waits(state: State, record: r.TaskWaits) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     frame.phase, frame.waits, frame.wait_until = "waiting", record.waits, record.until
     if record.event is not None:
         frame.data = record.event
@@ -141,7 +141,7 @@ def _task_waits(state: State, record: r.TaskWaits) -> None:
 
 @_applies(r.TaskAnswered)
 def _task_answered(state: State, record: r.TaskAnswered) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     frame.phase, frame.waits, frame.wait_until = "answered", "", None
     if record.output is not UNSET:
         frame.data = record.output
@@ -150,13 +150,13 @@ def _task_answered(state: State, record: r.TaskAnswered) -> None:
 
 @_applies(r.ItemsFound)
 def _items_found(state: State, record: r.ItemsFound) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     frame.items, frame.phase = list(record.items), "next"
 
 
 @_applies(r.EventConsumed)
 def _event_consumed(state: State, record: r.EventConsumed) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     if record.item is not UNSET:
         frame.items = [*frame.items, record.item]
     if record.matched is not None:
@@ -175,7 +175,7 @@ def _event_consumed(state: State, record: r.EventConsumed) -> None:
 
 @_applies(r.RoundEnded)
 def _round_ended(state: State, record: r.RoundEnded) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     frame.outputs, frame.index = frame.outputs | {record.round: record.item}, record.round
     frame.phase = "answered"
     if record.context is not UNSET:
@@ -187,7 +187,7 @@ def _round_ended(state: State, record: r.RoundEnded) -> None:
 
 @_applies(r.ErrorCaught)
 def _error_caught(state: State, record: r.ErrorCaught) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     _remove(state, state.below(record.frame))
     frame.data, frame.attempt_until = frame.input, None
     frame.failed_at = record.at if frame.failed_at is None else frame.failed_at
@@ -202,7 +202,7 @@ def _error_caught(state: State, record: r.ErrorCaught) -> None:
 
 @_applies(r.TaskRetried)
 def _task_retried(state: State, record: r.TaskRetried) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     frame.phase, frame.waits, frame.wait_until = "answered", "", None
     frame.attempt, frame.attempt_until = frame.attempt + 1, record.attempt_until
     frame.variables = {}
@@ -211,7 +211,7 @@ def _task_retried(state: State, record: r.TaskRetried) -> None:
 
 @_applies(r.TaskEnded)
 def _task_ended(state: State, record: r.TaskEnded) -> None:
-    frame = state.frames[record.frame]
+    frame = state.own(record.frame)
     output = record.output
     if output is UNSET:
         output = frame.raw if record.skipped else frame.data
@@ -219,12 +219,12 @@ def _task_ended(state: State, record: r.TaskEnded) -> None:
         state.context = record.context
     if record.end:
         _remove(state, state.below(ROOT))
-        root = state.frames[ROOT]
+        root = state.own(ROOT)
         root.data, root.phase, root.next = output, "ended", ""
         _wake(state, ROOT)
         return
     assert frame.parent is not None
-    parent = state.frames[frame.parent]
+    parent = state.own(frame.parent)
     _remove(state, [record.frame])
     if record.fork:
         _branch_ended(state, parent, frame, output, record.fork)

@@ -1,6 +1,6 @@
 """What a run waits for outside, and the commands that make it so."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Any
 
 from services.contracts.workflow.calls import Call
@@ -20,10 +20,29 @@ Outstanding = dict[tuple[str, str], float | None]
 def outstanding(state: State | None) -> Outstanding:
     """All that an open run waits for. Timers are named ``<frame>.<wait|timeout|enough>`` or
     ``<frame>.<retry|attempt>.<attempt>``."""
+    return {} if state is None or not state.open else _of(state.frames.values())
+
+
+def difference(old: State | None, new: State) -> tuple[Outstanding, Outstanding]:
+    """What is outstanding in each, without what frames wait for that are the same in both: a step changes few of what
+    may be thousands."""
+    if old is None or not old.open or not new.open:
+        return outstanding(old), outstanding(new)
+    was, now = old.frames, new.frames
+    return (
+        _of([frame for key, frame in was.items() if now.get(key) is not frame]),
+        _of([frame for key, frame in now.items() if was.get(key) is not frame]),
+    )
+
+
+def due_at(frame: Frame, timer: str) -> float | None:
+    """When a timer of a frame is due; None when it is not wanted."""
+    return _of([frame]).get(("timer", timer))
+
+
+def _of(frames: Iterable[Frame]) -> Outstanding:
     found: Outstanding = {}
-    if state is None or not state.open:
-        return found
-    for frame in state.frames.values():
+    for frame in frames:
         if frame.waits in ("timer", "retry"):
             name = f"{frame.id}.wait" if frame.waits == "timer" else f"{frame.id}.retry.{frame.attempt}"
             found["timer", name] = frame.wait_until
@@ -38,9 +57,8 @@ def outstanding(state: State | None) -> Outstanding:
     return found
 
 
-def commands(session: Session, before: Outstanding, repeated: Set[int]) -> list[c.Command]:
+def commands(session: Session, before: Outstanding, after: Outstanding, repeated: Set[int]) -> list[c.Command]:
     """Starts what is new since ``before`` and drops what is gone. ``repeated``: frames whose waits began earlier."""
-    after = outstanding(session.state)
     made: list[c.Command] = []
     for (kind, name), at in before.items():
         if (kind, name) in after and after[kind, name] == at:
@@ -84,9 +102,9 @@ def _start(session: Session, frame: Frame, repeated: bool) -> c.Command:
     return c.StartCall(task=frame.id, call=task, arguments=arguments, repeated=repeated)
 
 
-def prepare(session: Session, before: Outstanding) -> bool:
+def prepare(session: Session, before: Outstanding, after: Outstanding) -> bool:
     """Makes the arguments of each call that is to be started; whether one could not be, which faulted its task."""
-    for kind, name in outstanding(session.state).keys() - before.keys():
+    for kind, name in after.keys() - before.keys():
         frame = session.state.frames[int(name)] if kind in ("call", "child", "spawn", "messages") else None
         if frame is not None and frame.id not in session.arguments:
             try:

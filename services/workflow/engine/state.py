@@ -85,10 +85,14 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True):
     ready: list[int] = field(default_factory=list)
 
     def copy(self) -> "State":
-        """A state whose frames may be changed without changing this one's. Lists and objects in a frame are shared,
-        and so replaced, never changed."""
-        frames = {key: copy(frame) for key, frame in self.frames.items()}
-        return msgspec.structs.replace(self, frames=frames, ready=list(self.ready))
+        """A state that may be changed without changing this one. Frames are shared until they are changed (``own``);
+        lists and objects in a frame are shared too, and replaced, never changed."""
+        return msgspec.structs.replace(self, frames=dict(self.frames), ready=list(self.ready))
+
+    def own(self, frame_id: int) -> Frame:
+        """A frame to be changed: a copy, in its place. So a frame that is the same object in two states is the same."""
+        frame = self.frames[frame_id] = copy(self.frames[frame_id])
+        return frame
 
     @property
     def open(self) -> bool:

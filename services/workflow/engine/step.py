@@ -13,7 +13,7 @@ from services.workflow.engine import stimuli as s
 from services.workflow.engine.environment import Environment
 from services.workflow.engine.errors import Raised, standard
 from services.workflow.engine.faults import fault
-from services.workflow.engine.outstanding import Outstanding, commands, outstanding, prepare
+from services.workflow.engine.outstanding import Outstanding, commands, difference, due_at, prepare
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.session import Session
 from services.workflow.engine.state import Frame, State
@@ -43,21 +43,23 @@ def step(
     Pure: the given state stays as it is, and the new one is what ``apply`` makes of the records. A stimulus that no
     longer means anything (a timer of a task that has ended) gives a transition without records.
     """
-    before = outstanding(None if isinstance(stimulus, s.Recovered) else state)
+    old = None if isinstance(stimulus, s.Recovered) else state
     session = Session(plan, State() if state is None else state.copy(), environment or Environment(), now)
     _take(session, stimulus, state is None)
     more = _run(session)
-    while prepare(session, before):
+    before, after = difference(old, session.state)
+    while prepare(session, before, after):
         more = _run(session) or more
+        before, after = difference(old, session.state)
     _over(before, stimulus)
-    made = session.events + commands(session, before, _waited(state, stimulus))
+    made = session.events + commands(session, before, after, _waited(state, stimulus))
     if more:
         made.append(c.Continue())
     return Transition(session.records, made, session.state)
 
 
 def _over(before: Outstanding, stimulus: s.Stimulus) -> None:
-    """What a stimulus says is over needs not be dropped; a timer that came too early is wanted again."""
+    """What a stimulus says is over needs not be dropped."""
     if isinstance(stimulus, s.TimerFired):
         before.pop(("timer", stimulus.timer), None)
     elif isinstance(stimulus, s.CallEnded):
@@ -142,13 +144,16 @@ def _call_ended(session: Session, ended: s.CallEnded) -> None:
 
 
 def _timer_fired(session: Session, timer: str) -> None:
-    """A timer that comes twice, or too late, is no longer outstanding and does nothing; so does one that comes early,
-    which is that of a deadline since put off."""
-    due = outstanding(session.state).get(("timer", timer))
-    if due is None or due > session.now + CLOCK_SKEW:
-        return
+    """A timer that comes twice, or too late, is no longer outstanding and does nothing. One that comes early, which is
+    that of a deadline since put off, is wanted again."""
     number, kind = timer.split(".")[:2]
-    frame = session.state.frames[int(number)]
+    frame = session.state.frames.get(int(number))
+    due = None if frame is None else due_at(frame, timer)
+    if frame is None or due is None:
+        return
+    if due > session.now + CLOCK_SKEW:
+        session.events.append(c.StartTimer(timer=timer, at=due))
+        return
     if kind == "wait":
         session.record(r.TaskAnswered(at=session.now, frame=frame.id))
     elif kind == "enough":
