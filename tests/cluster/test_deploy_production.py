@@ -1,6 +1,8 @@
 """The overlay for production on the node, after the one for a single server was uninstalled: it begins from nothing."""
 
+import json
 import os
+import urllib.request
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +13,13 @@ from tests.cluster.deployed import EXAMPLE_WITH_REQUIREMENTS, ROOT, SYSTEM, Depl
 from tests.cluster.platform_images import DEBIAN_PYTHON
 from tests.cluster.test_cluster_node import wait_until
 from tests.cluster.test_deploy_disruption import load_on, others
+from tests.cluster.test_deploy_flows import deploy, runs_of, workflow
 
 pytestmark = pytest.mark.timeout(400)
 BACK_WITHIN = 5.0
 """Seconds without an answer: all connect to another server; a call under way is known to be lost after 3 s."""
+RUNS = 10
+ADD = {"inline": {"main.py": "def handle(event): return event['x'] + event['y']"}}
 SOURCE = {"inline": {"main.py": "def handle(event): return 1"}}
 
 
@@ -70,3 +75,48 @@ def test_servers_restart_one_by_one_under_load(production: Deployed) -> None:
     assert {call.status for call in load.calls} <= {200, 502, 503}, others(load)
     answered = sorted(call.began + call.seconds for call in load.calls if call.status == 200)
     assert max(later - earlier for earlier, later in pairwise(answered)) < BACK_WITHIN
+
+
+def test_runs_outlive_any_one_service_and_server(production: Deployed, tmp_path: Path) -> None:
+    """Their histories and timers are on three servers, and of two services one is enough."""
+    platform = production
+    platform.apply(manifest("add", source=ADD, scale={"min": 1}))
+    pause = {"pause": {"wait": {"seconds": 8}}}
+    ask = {"sum": {"call": "add", "with": {"x": "${ .x }", "y": 1}}}
+    wait_until(lambda: platform.ready_pods("add") == 1, "the function has its Pod")
+    deploy(platform, tmp_path, workflow("patient", [ask, pause, {"again": {**ask["sum"], "with": {"x": 1, "y": 1}}}]))
+    for number in range(RUNS):
+        started = ("workflow", "run", "default/patient", '{"x":1}', "--id", f"patient-{number}")
+        platform.faas(*started, check=True)
+    victim = platform.service_pods("workflow")[0]["metadata"]["name"]
+    for pod in (victim, "nats-1"):
+        platform.kubectl("delete", "pod", "-n", SYSTEM, pod, "--grace-period=0", "--force", check=True)
+    completed = ["completed"] * RUNS
+    wait_until(lambda: [run["status"] for run in runs_of(platform, "patient")] == completed, "all runs have ended")
+    platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=60s", check=True)
+    assert replicas_of_streams(platform) == {3}
+
+
+def replicas_of_streams(platform: Deployed) -> set[int]:
+    """On how many servers each stream is, by the monitoring endpoint of one of them."""
+    address = platform.service_pods("nats")[0]["status"]["podIP"]
+    with urllib.request.urlopen(
+        f"http://{address}:8222/jsz?accounts=true&config=true&streams=true", timeout=10
+    ) as page:
+        accounts = json.load(page)["account_details"]
+    streams = [stream for account in accounts for stream in account.get("stream_detail", [])]
+    assert {"WORKFLOW", "WORKFLOW_TIMERS"} <= {stream["name"] for stream in streams}
+    return {stream["config"]["num_replicas"] for stream in streams}
+
+
+def test_a_namespace_says_that_its_workflows_may_read_its_secrets(production: Deployed, tmp_path: Path) -> None:
+    platform = production
+    platform.kubectl("create", "secret", "generic", "pin", "--from-literal=code=1234", check=True)
+    ask = {"sum": {"call": "add", "with": {"x": "${ $secrets.pin.code | length }", "y": 1}}}
+    deploy(platform, tmp_path, workflow("secretive", [ask], use={"secrets": ["pin"]}))
+    run = ("workflow", "run", "default/secretive", "--wait")
+    refused = platform.faas(*run)
+    assert (refused.code, "403" in refused.err) == (1, True), refused
+    binding = ("create", "rolebinding", "faas-workflow-secrets", "--clusterrole=faas-workflow-secrets")
+    platform.kubectl(*binding, f"--serviceaccount={SYSTEM}:faas-workflow", check=True)
+    wait_until(lambda: platform.faas(*run).out == "5\n", "the right has come into force")
