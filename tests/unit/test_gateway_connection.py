@@ -98,7 +98,7 @@ async def serving() -> Any:
 
 def run(test: Callable[[Server], Awaitable[None]]) -> None:
     async def within() -> None:
-        async with asyncio.timeout(10), serving() as server:
+        async with asyncio.timeout(45), serving() as server:
             await test(server)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

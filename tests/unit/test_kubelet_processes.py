@@ -20,6 +20,7 @@ from cli.local.kubelet.record import ContainerRecord, PodRecord
 from cli.local.kubelet.resources import decode_pod
 from cli.local.kubelet.volumes import PodPaths, mount
 from cli.local.processes import start_time
+from tests.support.patience import PATIENCE
 
 PATH = {"PATH": os.environ["PATH"]}
 PYTHON = [sys.executable, "-S", "-c"]
@@ -30,7 +31,7 @@ def start(tmp_path: Path, script: str, mark: int) -> Process:
 
 
 def wait_for(path: Path) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not (path.exists() and path.read_text()):
         assert time.monotonic() < deadline, f"{path} was not written"
         time.sleep(0.005)
@@ -67,7 +68,7 @@ ctypes.CDLL(None).pthread_exit(None)
     process = start(tmp_path, script, mark)
     wait_for(tmp_path / "log")
     state = Path(f"/proc/{process.pid}/stat")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while state.read_text().rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.005)  # the end of a thread tells nobody
@@ -165,7 +166,7 @@ open(f"up-{os.getpid()}", "w").write("1")
 time.sleep(60)
 """
     process = start(tmp_path, script, mark)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while len(list(tmp_path.glob("up-*"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -185,7 +186,7 @@ def test_shared_pages_count_once(tmp_path: Path, mark: int) -> None:
     )
     process = start(tmp_path, script, mark)
     wait_for(tmp_path / "up")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while len(procfs.marked({mark})) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.005)
