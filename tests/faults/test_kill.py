@@ -16,7 +16,7 @@ from tests.support.source import write
 
 BACK_WITHIN = 3.0
 DEADLINE = 10.0
-PROCESSES = ("nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler", "supervisor")
+PROCESSES = ("nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler", "workflow", "supervisor")
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,12 @@ def started(directory: Path, order: Sequence[str], late: str) -> Iterator[tuple[
 NAMES = ["nats", "apiserver", "controllers", "kubelet", "gateway", "router", "scaler", "workflow"]
 
 
+FLOW = """
+document: { dsl: 1.0.3, namespace: default, name: flow, version: 0.1.0 }
+do: [{ ask: { call: early, input: { from: "[1]" } } }]
+"""
+
+
 def shuffled(seed: int) -> list[str]:
     order = list(NAMES)
     random.Random(seed).shuffle(order)
@@ -77,4 +83,8 @@ def test_started_in_this_order_it_works(tmp_path: Path, order: list[str], late: 
         folder = write(tmp_path / "early", "def handle(event):\n    return event\n")
         platform.faas("deploy", str(folder), "--min", "1", "--wait-timeout", "20s", check=True)
         assert http("POST", f"{platform.gateway}/default/early", b"[1]").body == b"[1]"
+        flow = tmp_path / "flow.yaml"
+        flow.write_text(FLOW)
+        platform.faas("deploy", str(flow), "--wait-timeout", "20s", check=True)
+        assert platform.faas("workflow", "run", "default/flow", "--wait", check=True).out.split() == ["[", "1", "]"]
         assert [process.name for process in running if not process.alive()] == []
