@@ -18,19 +18,32 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-HOSTS = ("stub.example", "petstore.swagger.io", "swapi.dev", "external-service.example.com", "keycloak")
+ECHOING = (
+    "superbet-casinos.com", "fake-hospital.com", "fake-chat-api.com", "virtual-wf-powered-race.com", "example.com",
+    "hospital.example.com",
+)  # fmt: skip
+"""Hosts that only tell what they were sent."""
+HOSTS = (
+    "stub.example", "petstore.swagger.io", "swapi.dev", "external-service.example.com", "keycloak", "fake.com", *ECHOING
+)  # fmt: skip
 TOKEN = "t0k3n"
 Answer = tuple[int, dict[str, str], bytes]
 
 
 class Request:
-    """A request to a stub."""
+    """A request to a stub. ``base``: the host's URL as the caller knows it, ``prefix`` what its paths begin with: a
+    host is called by its own name where names are mapped, else by the path ``/~HOST``."""
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.method, parts = handler.command, urlsplit(handler.path)
-        self.target, self.path = handler.path, parts.path
         self.query = {name: values[0] if len(values) == 1 else values for name, values in parse_qs(parts.query).items()}
         self.headers = {name.lower(): value for name, value in handler.headers.items()}
+        found = re.fullmatch(r"/~([^/]+)(/.*|)", parts.path)
+        name, self.path = (found[1], found[2] or "/") if found else ("", parts.path)
+        called = self.headers["host"]
+        self.host = name or called
+        self.prefix = "" if name in ("", called) else f"/~{name}"
+        self.base = f"https://{called}" if name == called else f"http://{called}{self.prefix}"
         self.body = handler.rfile.read(int(self.headers.get("content-length", 0)))
 
     @property
@@ -48,6 +61,8 @@ def _json(value: Any, status: int = 200) -> Answer:
 
 _ROUTES: list[tuple[re.Pattern[str], Callable[..., Answer]]] = []
 _failures: Counter[str] = Counter()
+documents: dict[str, Any] = {}
+"""``asyncapi``: what ``/docs/asyncapi.json`` is, given by a test, which knows its NATS server's address."""
 
 
 def _route(path: str) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
@@ -72,9 +87,9 @@ def _status(_: Request, status: str) -> Answer:
 
 
 @_route(r"/redirect/(\d+)")
-def _redirect(_: Request, left: str) -> Answer:
+def _redirect(request: Request, left: str) -> Answer:
     target = f"/redirect/{int(left) - 1}" if int(left) > 1 else "/echo/redirected"
-    return 302, {"Location": target}, b""
+    return 302, {"Location": request.prefix + target}, b""
 
 
 @_route(r"/flaky/([^/]+)/(\d+)")
@@ -130,8 +145,9 @@ def _digest(request: Request) -> Answer:
     fields = dict(re.findall(r'(\w+)="?([^",]+)"?', request.headers.get("authorization", "")))
     if fields:
         middle = f"{fields['nonce']}:{fields['nc']}:{fields['cnonce']}:{fields['qop']}"
-        wanted = hashed(f"{hashed('user:stub:secret')}:{middle}:{hashed(f'{request.method}:{request.target}')}")
-        if fields["response"] == wanted:
+        asked = hashed(f"{request.method}:{fields['uri']}")
+        wanted = hashed(f"{hashed('user:stub:secret')}:{middle}:{asked}")
+        if fields["response"] == wanted and fields["uri"].endswith("/digest"):
             return _json({"authenticated": True})
     offer = 'Digest realm="stub", nonce="abc", algorithm=SHA-256, qop="auth"'
     return 401, {"WWW-Authenticate": offer}, b"who?"
@@ -147,12 +163,12 @@ def _token(request: Request) -> Answer:
 
 @_route(r"(/realms/[^/]+)?/\.well-known/openid-configuration")
 def _discovery(request: Request, realm: str | None) -> Answer:
-    base = f"http://{request.headers['host']}{realm or ''}"
+    base = request.base + (realm or "")
     return _json({"issuer": base, "token_endpoint": f"{base}/oauth2/token"})
 
 
 PETSTORE: dict[str, Any] = {
-    "swagger": "2.0", "host": "petstore.swagger.io", "basePath": "/v2", "schemes": ["https", "http"],
+    "swagger": "2.0",
     "paths": {
         "/pet/findByStatus": {"get": {"operationId": "findPetsByStatus", "parameters": [
             {"name": "status", "in": "query", "required": True, "type": "array", "items": {"type": "string"},
@@ -165,7 +181,7 @@ PETSTORE: dict[str, Any] = {
 }  # fmt: skip
 _PETS = {1: {"id": 1, "name": "milou", "status": "pending"}, 2: {"id": 2, "name": "rex", "status": "available"}}
 OPENAPI: dict[str, Any] = {
-    "openapi": "3.0.3", "servers": [{"url": "https://stub.example/echo"}],
+    "openapi": "3.0.3",
     "paths": {
         "/things/{id}": {
             "get": {"operationId": "getThing", "parameters": [
@@ -181,13 +197,14 @@ OPENAPI: dict[str, Any] = {
 
 
 @_route(r"/v2/swagger\.json")
-def _petstore(_: Request) -> Answer:
-    return _json(PETSTORE)
+def _petstore(request: Request) -> Answer:
+    parts = urlsplit(request.base)
+    return _json(PETSTORE | {"host": parts.netloc, "basePath": f"{parts.path}/v2", "schemes": [parts.scheme]})
 
 
 @_route(r"/openapi\.(?:json|yaml)")
-def _openapi(_: Request) -> Answer:
-    return _json(OPENAPI)
+def _openapi(request: Request) -> Answer:
+    return _json(OPENAPI | {"servers": [{"url": f"{request.base}/echo"}]})
 
 
 @_route(r"/v2/pet/findByStatus")
@@ -196,17 +213,17 @@ def _find(request: Request) -> Answer:
     return _json([pet for pet in _PETS.values() if pet["status"] == wanted or pet["status"] in (wanted or [])])
 
 
-@_route(r"/v2/pet(?:/(\w+))?")
+@_route(r"/v2/pet(?:/(\w*))?")
 def _pet(request: Request, pet: str | None) -> Answer:
     if request.method != "GET":
         return _json(request.value)
-    found = _PETS.get(int(pet)) if pet is not None and pet.isdigit() else None
+    found = _PETS.get(int(pet)) if pet and pet.isdigit() else None
     return _json({"code": 1, "type": "error", "message": "Pet not found"}, 404) if found is None else _json(found)
 
 
 @_route(r"/api/people/(\d*)/?")
 def _people(request: Request, id: str) -> Answer:
-    luke = {"name": "Luke Skywalker", "homeworld": "https://swapi.dev/api/planets/1/"}
+    luke = {"name": "Luke Skywalker", "homeworld": f"{request.base}/api/planets/1/"}
     if id:
         return _json(luke) if id == "1" else _json({"detail": "Not found"}, 404)
     found = [luke] if str(request.query.get("search", "")).lower() in luke["name"].lower() else []
@@ -218,8 +235,15 @@ def _planet(_: Request) -> Answer:
     return _json({"name": "Tatooine"})
 
 
-def _nothing(_: Request) -> Answer:
+def _nothing(request: Request) -> Answer:
+    if request.host in ECHOING:
+        return _echo(request, None)
     return _json({"error": "no such stub"}, 404)
+
+
+@_route(r"/docs/asyncapi\.json")
+def _asyncapi(_: Request) -> Answer:
+    return _json(documents.get("asyncapi", {}))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -255,7 +279,7 @@ def stubs() -> Iterator[dict[str, str]]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield dict.fromkeys(HOSTS, f"http://127.0.0.1:{server.server_port}")
+        yield {host: f"http://127.0.0.1:{server.server_port}/~{host}" for host in HOSTS}
     finally:
         server.shutdown()
         thread.join()

@@ -18,6 +18,8 @@ class Case(msgspec.Struct, kw_only=True):
     functions: dict[str, Any] = {}
     events: list[dict[str, Any]] = []
     cancel_at: float | None = None
+    trigger: dict[str, Any] | None = None
+    """An event by which the workflow's schedule starts the run; for the real service alone."""
 
 
 class TaskResult(msgspec.Struct, kw_only=True):

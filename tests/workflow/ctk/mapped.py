@@ -40,8 +40,10 @@ class _Exchange(Exchange):
         self._hosts = hosts
 
     async def send(self, request: Request, max_answer: int | None = None) -> Reply:
-        url = mapped(request.url, self._hosts)
-        return await super().send(msgspec.structs.replace(request, url=url), max_answer)
+        url, headers = mapped(request.url, self._hosts), request.headers
+        if url != request.url:
+            headers = headers | {"host": request.url.raw_authority}
+        return await super().send(msgspec.structs.replace(request, url=url, headers=headers), max_answer)
 
 
 class _Network(Network):

@@ -1,5 +1,6 @@
 """What a run did, task by task, from its records and lifecycle events."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET
@@ -23,20 +24,28 @@ class Notes:
 
     def note(self, before: State | None, made: Transition) -> None:
         """Takes a transition in."""
+        self.fold(before, made.records)
+        for command in made.commands:
+            if isinstance(command, c.Publish):
+                self.event(command.kind, command.data)
+
+    def fold(self, before: State | None, records: Iterable[r.Record]) -> State | None:
+        """Takes records in; the state after them."""
         state = None if before is None else before.copy()
-        for record in made.records:
+        for record in records:
             if isinstance(record, r.TaskStarted) and state is not None:
                 self._started(state.frames[record.frame].pointer)
             elif isinstance(record, r.TaskEnded) and state is not None:
                 self._end(state, record)
             state = apply(state, record)
-        for command in made.commands:
-            if isinstance(command, c.Publish):
-                self._lifecycle.append(command.kind)
-                if command.kind in ("task.faulted", "task.cancelled"):
-                    kind = command.kind.partition(".")[2]
-                    name = self._name(command.data["task"])
-                    self._results[name] = TaskResult(status=kind, error=command.data.get("error"))
+        return state
+
+    def event(self, kind: str, data: dict[str, Any]) -> None:
+        """Takes a lifecycle event in."""
+        self._lifecycle.append(kind)
+        if kind in ("task.faulted", "task.cancelled"):
+            result = TaskResult(status=kind.partition(".")[2], error=data.get("error"))
+            self._results[self._name(data["task"])] = result
 
     def _name(self, pointer: str) -> str:
         return self._plan.tasks[pointer].name

@@ -102,5 +102,8 @@ def has(found: Any, expected: Any, what: str) -> None:
             if key not in found:
                 raise Failed(f"{what} has no {key}: {msgspec.json.encode(found).decode()}")
             has(found[key], value, f"{what}.{key}")
+    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        for index, value in enumerate(expected):
+            has(found[index], value, f"{what}.{index}")
     else:
         equal(found, expected, what)

@@ -216,7 +216,7 @@ Feature: Listen
     """yaml
     document: { dsl: '1.0.3', namespace: default, name: an-event-that-does-not-come-in-time, version: '1.0.0' }
     do:
-      - hear: { listen: { to: { one: { with: { type: a } } } }, timeout: { after: PT1M } }
+      - hear: { listen: { to: { one: { with: { type: a } } } }, timeout: { after: PT1S } }
     """
     When the workflow is executed
     Then the workflow should fault with error:
