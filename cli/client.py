@@ -26,7 +26,7 @@ _HINTS = {
     Code.FORBIDDEN: "FAAS_TOKEN needs a token for this namespace; without tokens, ask the gateway by its loopback name",
     Code.FUNCTION_NOT_FOUND: "faas list -A shows what is deployed",
     Code.WORKFLOW_NOT_FOUND: "deploy it first: faas deploy MANIFEST",
-    Code.WORKFLOW_NOT_ACCEPTED: "its condition Accepted says what is wrong with it",
+    Code.WORKFLOW_NOT_ACCEPTED: "faas workflow definitions NAMESPACE/NAME says what is wrong with it",
     Code.RUN_NOT_FOUND: "faas workflow list shows the runs of a namespace",
     Code.NO_WORKFLOW_SERVICE: "faas status shows which parts of the platform run",
     Code.NO_ROUTER: "faas status shows which parts of the platform run",

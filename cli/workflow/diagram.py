@@ -60,5 +60,5 @@ def _drawn(definition: Any, statuses: dict[str, str]) -> str:
     try:
         return flowchart(parse(definition), statuses)
     except InvalidWorkflow as error:
-        hint = "what is wrong with a deployed workflow is in its condition Accepted"
+        hint = "faas workflow definitions NAMESPACE/NAME says what is wrong with it"
         raise usage("the definition is not valid", hint, [str(problem) for problem in error.problems]) from None

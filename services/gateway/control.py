@@ -16,7 +16,9 @@ from services.contracts.runs import ENDED, WaitRun
 from services.gateway.respond import status_of
 
 ANSWER_SECONDS = 10.0
-"""How long a workflow service may take; the longest is to read a long history."""
+"""How long a workflow service may take."""
+READ_SECONDS = 25.0
+"""How long it may take to read a long history; the command line waits for 30 s."""
 WAIT_SECONDS = 5.0
 """A wait is asked for in pieces of this length, so that a service that dies meanwhile is noticed."""
 _PAUSE = 0.1
@@ -97,7 +99,7 @@ class Control:
             except FaasError as error:
                 if error.code is Code.DEADLINE_EXCEEDED:
                     silent += 1
-                    if verb not in _REPEATABLE or silent == _ATTEMPTS:
+                    if verb not in _REPEATABLE or silent == _ATTEMPTS or seconds > ANSWER_SECONDS:
                         raise _silence(verb, seconds) from None
                 elif error.code is Code.NO_ROUTER:
                     raise FaasError(

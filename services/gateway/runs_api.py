@@ -21,7 +21,7 @@ from services.contracts.runs import (
     StartRun,
     Trace,
 )
-from services.gateway.control import LIST, Control, Known
+from services.gateway.control import LIST, READ_SECONDS, Control, Known
 from services.gateway.request import check_length, checked_label, fields_of, preferred_wait, read_body, text_of
 from services.gateway.resources_api import Namespace, json_response
 
@@ -137,7 +137,7 @@ def _add_reading(routes: APIRouter, control: Control) -> None:
         responses=answers(Trace, _404="There is no such run"),
     )
     async def get_trace(namespace: Namespace, run: RunId) -> Response:
-        return _passed(await control.ask("trace", run_ref(namespace, run)))
+        return _passed(await control.ask("trace", run_ref(namespace, run), seconds=READ_SECONDS))
 
     @routes.get("/runs/{run}/definition", summary="The definition that a run goes by")
     async def get_definition(namespace: Namespace, run: RunId) -> Response:
@@ -156,7 +156,7 @@ def _add_reading(routes: APIRouter, control: Control) -> None:
         limit: Annotated[int, Query(ge=1, le=MAX_LIST, description="At most so many transitions.")] = MAX_LIST,
     ) -> Response:
         asked = ReadHistory(start=start, limit=limit)
-        return _passed(await control.ask("history", run_ref(namespace, run), asked))
+        return _passed(await control.ask("history", run_ref(namespace, run), asked, READ_SECONDS))
 
 
 def _add_verb(routes: APIRouter, control: Control, verb: str, summary: str) -> None:
