@@ -22,7 +22,7 @@ HOW_TO = ROOT / "docs/how-to-cluster.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SINGLE = ROOT / "deploy/overlays/single"
 SYSTEM = "faas-system"
-UP_SECONDS = 180
+UP_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ COMMANDS = [
     "annotate fn add note=x --overwrite",
     "patch fn add --type=merge -p {\"spec\":{\"concurrency\":3}}",
     "wait --for=condition=Ready --timeout=0 fn/add",
-    "wait --for=jsonpath={.spec.concurrency}=3 --timeout=5s fn/add",
+    "wait --for=jsonpath={.spec.concurrency}=3 --timeout=40s fn/add",
     "create -f settings.yaml",
     "create -f settings.yaml",
     "create configmap more --from-literal=a=1 --from-literal=b=2",
@@ -103,7 +103,7 @@ def kubectl(api: Api, folder: Path, command: str) -> str:
         pki.write_kubeconfig(kubeconfig, api.url, api.ca_file.read_bytes(), api.token, "shop")
     cache = f"--cache-dir={kubeconfig}.cache"  # discovery is remembered for hours
     words = [str(kube_program()), "kubectl", f"--kubeconfig={kubeconfig}", cache, *command.split(" ")]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
     text = f"{done.stdout}\n{done.stderr}\nexit code {done.returncode}"
     for pattern, token in (
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),

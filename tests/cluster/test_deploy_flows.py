@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.deployed import ROOT, SYSTEM, Deployed
 from tests.cluster.test_cluster_node import wait_until
 
-pytestmark = pytest.mark.timeout(400)  # the first test waits for the whole platform to come up
+pytestmark = pytest.mark.timeout(600)  # the first test waits for the whole platform to come up
 CHAIN: list[Any] = [
     {"sum": {"call": "add", "with": {"x": "${ .x }", "y": "${ .y }"}}},
     {"double": {"call": "default/add", "with": {"x": "${ . }", "y": "${ . }"}}},
@@ -54,7 +54,7 @@ def test_a_workflow_is_deployed_and_run_from_outside(platform: Deployed, add: st
 
 def test_kubectl_deploys_one_and_its_input_gets_a_run(platform: Deployed, add: str) -> None:
     platform.apply(workflow("applied", CHAIN, input={"x": 1, "y": 1}))
-    platform.kubectl("wait", "--for=condition=Accepted", "wf/applied", "--timeout=30s", check=True)
+    platform.kubectl("wait", "--for=condition=Accepted", "wf/applied", "--timeout=120s", check=True)
     wait_until(lambda: [run["status"] for run in runs_of(platform, "applied")] == ["completed"], "its run has ended")
     shown = platform.kubectl("get", "wf", "applied", check=True).out.splitlines()
     assert shown[1].split()[:3] == ["applied", "True", "0.1.0"]
@@ -70,7 +70,7 @@ def test_a_run_outlives_the_service(platform: Deployed, add: str, tmp_path: Path
     (pod,) = platform.service_pods("workflow")
     kill = ("delete", "pod", "-n", SYSTEM, pod["metadata"]["name"], "--grace-period=0", "--force")
     platform.kubectl(*kill, check=True)
-    platform.kubectl("rollout", "status", "-n", SYSTEM, "deployment/workflow", "--timeout=60s", check=True)
+    platform.kubectl("rollout", "status", "-n", SYSTEM, "deployment/workflow", "--timeout=120s", check=True)
     wait_until(lambda: [run["status"] for run in runs_of(platform, "patient")] == ["completed"], "the run has ended")
     assert (
         json.loads(platform.faas("workflow", "get", "default/patient-1", "-o", "json", check=True).out)["output"] == 6

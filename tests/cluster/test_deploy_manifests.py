@@ -41,7 +41,7 @@ def installed(plane: ControlPlane, before: set[str]) -> ControlPlane:
     """The same with `overlays/single` applied."""
     assert before
     assert len(apply(plane, "single")) == len(rendered(plane, "single"))
-    output(plane.kubectl("wait", "--for=condition=Established", "crd/functions.faas.dev", "--timeout=10s"))
+    output(plane.kubectl("wait", "--for=condition=Established", "crd/functions.faas.dev", "--timeout=60s"))
     return plane
 
 
@@ -53,7 +53,7 @@ def rendered(plane: ControlPlane, overlay: str) -> list[dict[str, Any]]:
 def apply(plane: ControlPlane, overlay: str) -> list[str]:
     """Applies it, refusing unknown fields, and returns what kubectl says of each object."""
     command = plane.kubectl("apply", "--validate=strict", "-k", str(DEPLOY / "overlays" / overlay))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr.lower(), done.stderr
     return done.stdout.splitlines()
@@ -71,15 +71,15 @@ def uninstall(plane: ControlPlane, overlay: str) -> None:
     """As docs/how-to-cluster.md says. Foreground: without its owner's CRD Kubernetes cannot tell what is an orphan."""
     functions = ("functions", "--all", "--all-namespaces", "--cascade=foreground")
     for arguments in (functions, ("-k", str(DEPLOY / "overlays" / overlay))):
-        command = plane.kubectl("delete", *arguments, "--timeout=90s")
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        command = plane.kubectl("delete", *arguments, "--timeout=180s")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert done.returncode == 0, done.stderr
 
 
 def wait_for_nothing_but(before: set[str], plane: ControlPlane) -> None:
-    deadline = time.monotonic() + 45
+    deadline = time.monotonic() + 90
     while left := everything(plane) - before:
-        assert time.monotonic() < deadline, f"left after 45 s: {sorted(left)}"
+        assert time.monotonic() < deadline, f"left after 90 s: {sorted(left)}"
         time.sleep(0.5)
 
 
@@ -129,7 +129,7 @@ def test_wrong_manifests_are_refused_by_the_field(installed: ControlPlane) -> No
         body = {"apiVersion": "faas.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         command = installed.kubectl("create", "-f", "-")
         done = subprocess.run(
-            command, input=json.dumps(body), capture_output=True, text=True, timeout=30, check=False
+            command, input=json.dumps(body), capture_output=True, text=True, timeout=90, check=False
         )  # fmt: skip
         assert done.returncode == 1, done.stdout
         assert said in done.stderr

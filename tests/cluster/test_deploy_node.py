@@ -15,7 +15,7 @@ from tests.cluster.platform_images import DEBIAN_PYTHON, LIMIT, PLATFORM, nats_i
 from tests.cluster.test_cluster_node import wait_until
 from tests.support.load import running_load
 
-pytestmark = pytest.mark.timeout(400)  # the first test waits for the whole platform to come up
+pytestmark = pytest.mark.timeout(600)  # the first test waits for the whole platform to come up
 RESTRICTED = {
     "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
 }  # fmt: skip
@@ -50,7 +50,7 @@ async def main():
             refused.set()
     spy = await nats.connect(os.environ["url"], error_cb=on_error)
     await spy.subscribe("faas.sys.>")
-    await asyncio.wait_for(refused.wait(), 5)
+    await asyncio.wait_for(refused.wait(), 40)
     print(json.dumps([*answers, "refused"]))
 
 asyncio.run(main())
@@ -99,10 +99,10 @@ def test_called_by_command_and_by_kubectl(platform: Deployed, add: str) -> None:
 def test_called_by_http_with_a_token_and_not_without(platform: Deployed, add: str) -> None:
     request = urllib.request.Request(f"{platform.gateway}/default/{add}", b'{"x":1,"y":1}')
     with pytest.raises(urllib.error.HTTPError, match="401") as caught:
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=40)
     assert json.load(caught.value)["code"] == "unauthorized"
     request.add_header("Authorization", f"Bearer {platform.token}")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=40) as answer:
         assert answer.read() == b"2"
 
 
@@ -126,7 +126,7 @@ def test_applied_watched_and_deleted_by_kubectl(platform: Deployed) -> None:
     name = "plain"
     source = {"inline": {"main.py": CONFINED}}
     platform.apply(manifest(name, source=source, scale={"min": 1}))
-    platform.kubectl("wait", "--for=condition=Ready", f"fn/{name}", "--timeout=60s", check=True)
+    platform.kubectl("wait", "--for=condition=Ready", f"fn/{name}", "--timeout=120s", check=True)
     columns = platform.kubectl("get", "fn", name, check=True).out.splitlines()
     assert columns[0].split() == ["NAME", "READY", "REASON", "REPLICAS", "REVISION", "AGE"]
     assert columns[1].split()[:4] == [name, "True", "PodsReady", "1"]
@@ -147,7 +147,7 @@ def test_requirements_come_from_an_archive(platform: Deployed) -> None:
     request = urllib.request.Request(f"{platform.gateway}/default/thumbnail", (example / "rocket.jpg").read_bytes())
     request.add_header("Authorization", f"Bearer {platform.token}")
     request.add_header("Content-Type", "image/jpeg")
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.read(3) == b"\xff\xd8\xff"  # a JPEG begins so
     platform.kubectl("delete", "fn", "thumbnail", check=True)
 
@@ -155,7 +155,7 @@ def test_requirements_come_from_an_archive(platform: Deployed) -> None:
 def test_scales_out_to_zero_and_back(platform: Deployed) -> None:
     scale = {"max": 3, "window": "2s", "panicWindow": "1s", "scaleToZeroAfter": "3s"}
     platform.apply(manifest("slow", source={"inline": {"main.py": SLOW}}, concurrency=1, scale=scale))
-    platform.kubectl("wait", "--for=condition=Ready", "fn/slow", "--timeout=60s", check=True)
+    platform.kubectl("wait", "--for=condition=Ready", "fn/slow", "--timeout=120s", check=True)
     with running_load(
         f"{platform.gateway}/default/slow",
         platform.node.directory / "none",
@@ -168,7 +168,7 @@ def test_scales_out_to_zero_and_back(platform: Deployed) -> None:
     assert platform.condition("slow", "Ready")["reason"] == "ScaledToZero"
     hint = platform.faas("execute", "default/slow", '{"id":1}')
     assert (hint.code, hint.out) == (4, "function default/slow is starting, try again in 1 s\n")
-    back = platform.faas("execute", "default/slow", '{"id":1}', "--wait=30")
+    back = platform.faas("execute", "default/slow", '{"id":1}', "--wait=60")
     assert back.out == "execute function success, result: 1\n"
     platform.kubectl("delete", "fn", "slow", check=True)
 

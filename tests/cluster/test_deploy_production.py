@@ -15,9 +15,10 @@ from tests.cluster.test_cluster_node import wait_until
 from tests.cluster.test_deploy_disruption import load_on, others
 from tests.cluster.test_deploy_flows import deploy, runs_of, workflow
 
-pytestmark = pytest.mark.timeout(400)
-BACK_WITHIN = 5.0
-"""Seconds without an answer: all connect to another server; a call under way is known to be lost after 3 s."""
+pytestmark = pytest.mark.timeout(600)
+BACK_WITHIN = 12.0
+"""Seconds without an answer: all connect to another server; a call under way is known to be lost after 3 s, and a busy
+machine takes its time."""
 RUNS = 10
 ADD = {"inline": {"main.py": "def handle(event): return event['x'] + event['y']"}}
 SOURCE = {"inline": {"main.py": "def handle(event): return 1"}}
@@ -27,7 +28,7 @@ SOURCE = {"inline": {"main.py": "def handle(event): return 1"}}
 def production(platform: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """Three NATS servers, two of each service; of the overlay only what asks for several machines is changed."""
     platform.apply(manifest("left", source=SOURCE, scale={"min": 1}))
-    platform.kubectl("wait", "--for=condition=Ready", "fn/left", "--timeout=60s", check=True)
+    platform.kubectl("wait", "--for=condition=Ready", "fn/left", "--timeout=120s", check=True)
     platform.uninstall()
     assert platform.function_pods("left") == []
     assert platform.kubectl("get", "namespace", SYSTEM).code == 1
@@ -61,7 +62,7 @@ def test_an_archive_outlives_a_server(production: Deployed) -> None:
     platform.kubectl("delete", "pod", pod["metadata"]["name"], check=True)
     wait_until(lambda: platform.ready_pods(name) == 1, "another Pod has fetched the archive")
     platform.kubectl("scale", "-n", SYSTEM, "statefulset/nats", "--replicas=3", check=True)
-    platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=60s", check=True)
+    platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=120s", check=True)
     platform.kubectl("delete", "fn", name, check=True)
 
 
@@ -93,7 +94,7 @@ def test_runs_outlive_any_one_service_and_server(production: Deployed, tmp_path:
         platform.kubectl("delete", "pod", "-n", SYSTEM, pod, "--grace-period=0", "--force", check=True)
     completed = ["completed"] * RUNS
     wait_until(lambda: [run["status"] for run in runs_of(platform, "patient")] == completed, "all runs have ended")
-    platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=60s", check=True)
+    platform.kubectl("rollout", "status", "-n", SYSTEM, "statefulset/nats", "--timeout=120s", check=True)
     assert replicas_of_streams(platform) == {3}
 
 

@@ -43,7 +43,7 @@ def define(api: Api) -> None:
     """Creates the definitions and returns when their resources are served, a moment after they are accepted."""
     for definition in definitions():
         api.expect("POST", DEFINITIONS, definition)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     for kind in CUSTOM_KINDS:
         while (answer := api.get(kind.collection("default"))).status != 200:
             assert time.monotonic() < deadline, f"{api.url} does not serve {kind.plural}: {answer}"
