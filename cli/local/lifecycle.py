@@ -14,7 +14,6 @@ from cli.local.layout import Addresses, Layout
 from cli.local.processes import Running, stop
 from cli.local.supervisor import stop_all, unusable
 
-START_DEADLINE = 60.0
 DOWN_DEADLINE = 90.0
 MIN_FREE = 32 * 1024 * 1024
 """Bytes of free disk below which a start would only fail later and less clearly; an idle platform writes about 1 MB."""
