@@ -1,6 +1,5 @@
 """``faas workflow run``: starts a run, and waits for its end when asked to."""
 
-import secrets
 import sys
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from cli.output import document, note, say
 from cli.workflow.runs import Output, exit_code, problem, run_ref, workflow_item, workflow_ref
 from services.contracts.errors import Exit
 from services.contracts.names import FunctionRef
-from services.contracts.runs import ENDED
+from services.contracts.runs import ENDED, new_run_id
 
 
 class _Arguments(TyperCommand):
@@ -56,7 +55,7 @@ def run(
     available now, 5 still running.
     """
     ref = workflow_ref(workflow, namespace)
-    run = run_ref(f"{ref.namespace}/{secrets.token_hex(8) if id is None else id}", namespace)
+    run = run_ref(f"{ref.namespace}/{new_run_id(ref.name) if id is None else id}", namespace)
     body = None if parameters is None else parameters_of(parameters)
     limit = seconds("--wait", wait) if wait else None
     where = target.find(directory)

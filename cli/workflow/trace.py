@@ -56,6 +56,7 @@ def heading(node: dict[str, Any]) -> str:
         if node.get(key) is not None and not (key == "attempt" and node[key] == 1)
     ]
     kind = f"{node['kind']} {node['target']}" if node.get("target") else node["kind"]
+    kind += f" as {node['run']}" if node.get("run") else ""
     took = [] if node.get("startedAt") is None else [span(node["startedAt"], node.get("endedAt"))]
     return "  ".join([f"{_MARKS.get(node['status'], '?')} {node['name']}", kind, *place, node["status"], *took])
 

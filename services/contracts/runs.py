@@ -17,10 +17,13 @@ the body of ErrorBody (``headers.of_error``):
 | cancel, pause, resume, retry | the run's id | empty | RunView; ``conflict`` when its status forbids it |
 """
 
+import secrets
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
+
+from services.contracts.names import MAX_LABEL
 
 RunStatus = Literal["running", "suspended", "completed", "faulted", "cancelled"]
 RunFilter = Literal["running", "suspended", "completed", "faulted", "cancelled", "open"]
@@ -43,6 +46,12 @@ class Waiting(msgspec.Struct, frozen=True, rename="camel"):
     pointer: str
     kind: str
     until: float | None = None
+
+
+def new_run_id(workflow: str) -> str:
+    """An id for a run that was given none: the workflow's name and a random part."""
+    tail = secrets.token_hex(8)
+    return f"{workflow[: MAX_LABEL - len(tail) - 1].rstrip('-')}-{tail}"
 
 
 class RunSummary(msgspec.Struct, frozen=True, rename="camel"):
@@ -121,7 +130,8 @@ class TraceNode(msgspec.Struct, rename="camel", kw_only=True):
     ``status`` is ``pending``, ``running``, ``waiting``, ``completed``, ``skipped``, ``faulted`` or ``cancelled``.
     ``target``: what is called, run or emitted. ``round``, ``branch`` (from 0) and ``attempt`` (from 1) say where in the
     task around it. ``input`` and ``output`` are left out where they are not known or may carry secrets; a large one is
-    cut. ``omitted``: so many older tasks inside were left out.
+    cut. ``run``: the other run, ``namespace/id``, that it started. ``omitted``: so many older tasks inside were left
+    out.
     """
 
     frame: int
@@ -137,6 +147,7 @@ class TraceNode(msgspec.Struct, rename="camel", kw_only=True):
     waits: list[Wait] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     target: str = ""
+    run: str = ""
     round: int | None = None
     branch: int | None = None
     attempt: int | None = None

@@ -1,6 +1,5 @@
 """Runs of workflows over HTTP: starting them, reading them, and what an operator does to them."""
 
-import secrets
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +19,7 @@ from services.contracts.runs import (
     RunView,
     StartRun,
     Trace,
+    new_run_id,
 )
 from services.gateway.control import LIST, READ_SECONDS, Control, Known
 from services.gateway.request import check_length, checked_label, fields_of, preferred_wait, read_body, text_of
@@ -104,7 +104,7 @@ def _add_start(routes: APIRouter, control: Control) -> None:
         ] = None,
     ) -> Response:
         workflow = FunctionRef(checked_label(namespace, "namespace"), checked_label(name, "workflow's name"))
-        run = run_ref(namespace, secrets.token_hex(8) if id is None else id)
+        run = run_ref(namespace, new_run_id(workflow.name) if id is None else id)
         seconds = _preferred_seconds(request)
         asked = StartRun(input=await _input(request), id=run.name)
         view = await control.ask("start", workflow, asked)

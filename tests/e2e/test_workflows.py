@@ -39,6 +39,10 @@ do:
 do:
 - echo: { set: '${ . }' }
 """,
+    "wf-parent": """
+do:
+- child: { run: { workflow: { namespace: default, name: wf-sum, version: latest, input: { x: 20, y: 1 } } } }
+""",
     "wf-hears": """
 do:
 - hear: { listen: { to: { one: { with: { type: wf.order } } } } }
@@ -310,6 +314,16 @@ def test_a_trace_has_branches_attempts_and_rounds(flows: Platform) -> None:
     shown = flows.faas("workflow", "trace", "default/wf-traced", check=True).out
     for line in ("├─ ✓ both  fork  completed", "│  ├─ ✓ one  set  round 1  completed", "└─ - never  set  skipped"):
         assert line in shown
+
+
+def test_a_trace_names_the_runs_that_a_run_started(flows: Platform) -> None:
+    done = run(flows, "wf-parent", "--id", "wf-parent", "--wait")
+    assert (done.code, done.out) == (0, "42\n")
+    (child,) = show(flows, "trace", "default/wf-parent")["root"]["children"]
+    assert (child["target"], child["status"]) == ("default/wf-sum", "completed")
+    assert child["run"].startswith("default/wf-sum-")
+    assert show(flows, "get", child["run"])["input"] == {"x": 20, "y": 1}
+    assert f"run default/wf-sum as {child['run']}" in flows.faas("workflow", "trace", "default/wf-parent").out
 
 
 def test_a_diagram_has_the_tasks_and_a_runs_state(flows: Platform) -> None:

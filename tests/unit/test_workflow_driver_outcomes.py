@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef, is_label
+from services.contracts.runs import new_run_id
 from services.workflow.driver import outcomes
 from services.workflow.driver.functions import call_id_of
-from services.workflow.driver.keys import Parent, child_id, new_run_id, parse_parent
+from services.workflow.driver.keys import Parent, child_id, parse_parent
 from services.workflow.driver.outcomes import Next, judge, pause
 
 labels = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)

@@ -1,24 +1,17 @@
-"""Names of what runs do outside: of new runs, of children and of whoever waits for a child. Pure."""
+"""Names of what runs do outside: of children and of whoever waits for a child. Pure."""
 
 import hashlib
-import secrets
 from typing import NamedTuple
 
 from services.contracts.names import MAX_LABEL, FunctionRef
 
-_RANDOM = 8
-"""Bytes of an id that make it unique: 64 bits."""
-
-
-def new_run_id(workflow: str) -> str:
-    """An id for a run that was given none: the workflow's name and a random part."""
-    tail = secrets.token_hex(_RANDOM)
-    return f"{workflow[: MAX_LABEL - len(tail) - 1].rstrip('-')}-{tail}"
+_TAIL = 24
+"""Hexadecimal digits of an id that make it unique."""
 
 
 def child_id(key: str, workflow: str) -> str:
     """The id of the run that the command with this key starts: the same each time it is repeated."""
-    tail = hashlib.sha256(key.encode()).hexdigest()[: 3 * _RANDOM]
+    tail = hashlib.sha256(key.encode()).hexdigest()[:_TAIL]
     return f"{workflow[: MAX_LABEL - len(tail) - 1].rstrip('-')}-{tail}"
 
 

@@ -17,6 +17,7 @@ from services.contracts.runs import (
     Trace,
 )
 from services.contracts.workflow import parse
+from services.workflow.driver.keys import child_id
 from services.workflow.driver.run import Run
 from services.workflow.driver.transitions import Transitions
 from services.workflow.engine.plan import Plan
@@ -25,6 +26,7 @@ from services.workflow.store.heads import Head
 from services.workflow.views.bounds import MAX_VIEW, fitting
 from services.workflow.views.trace import Tracer
 from services.workflow.worker import snapshot
+from services.workflow.worker.outgoing import key_of
 from services.workflow.worker.transition import digests, unpack
 
 _PAGE = 50
@@ -111,7 +113,7 @@ class Showing:
         if await self._is_whole(ref):
             tracer = Tracer(plan)
             await self._add_all(tracer, ref)
-            return tracer.trace(run)
+            return _with_children(tracer.trace(run))
         stored = await self._store.read(ref)
         if stored is None:
             raise FaasError(Code.RUN_NOT_FOUND, f"there is no run {ref}")
@@ -119,7 +121,7 @@ class Showing:
         for message in stored.history.messages:
             for record in unpack(message, stored.history.blobs):
                 tracer.add(record)
-        return tracer.trace(run)
+        return _with_children(tracer.trace(run))
 
     async def _is_whole(self, ref: FunctionRef) -> bool:
         """Whether the history is kept from its beginning on, which may be a large record."""
@@ -139,6 +141,18 @@ class Showing:
                     tracer.add(record)
                 await asyncio.sleep(0)  # others' turn: a transition may have hundreds of records
             start = pages[-1].sequence + 1
+
+
+def _with_children(trace: Trace) -> Trace:
+    """The trace with the runs that its tasks have started."""
+    nodes = [trace.root]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.children
+        if node.kind == "run" and node.waits:
+            namespace, _, workflow = node.target.partition("/")
+            node.run = f"{namespace}/{child_id(key_of(trace.run.namespace, trace.run.id, node.frame), workflow)}"
+    return trace
 
 
 def _matches(status: str, wanted: str) -> bool:

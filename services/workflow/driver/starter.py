@@ -8,10 +8,9 @@ import msgspec
 
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
-from services.contracts.runs import StartRun
+from services.contracts.runs import StartRun, new_run_id
 from services.workflow.controller.definitions import Accepted, Definitions
 from services.workflow.driver.documents import Documents
-from services.workflow.driver.keys import new_run_id
 from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Runs
 from services.workflow.engine.stimuli import Continue

@@ -31,6 +31,11 @@ class _Lifecycle(msgspec.Struct, frozen=True):
     specversion: str = "1.0"
 
 
+def key_of(namespace: str, run: str, task: int) -> str:
+    """The idempotency key of what a run's task does outside."""
+    return f"{namespace}.{run}.{task}"
+
+
 class Outgoing:
     """Of one transition of the run ``namespace/id``, which had ``records`` before. ``state`` is the one after it.
 
@@ -51,7 +56,7 @@ class Outgoing:
 
     def key(self, task: int) -> str:
         """The idempotency key of what a task does outside (a ``Faas-Id``): the same whenever it is repeated."""
-        return f"{self.namespace}.{self.id}.{task}"
+        return key_of(self.namespace, self.id, task)
 
 
 _WRITERS: dict[type[c.Command], Callable[[Outgoing, Any], p.WireCommand]] = {}
