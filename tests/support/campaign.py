@@ -67,6 +67,10 @@ class Stage:
     files: dict[str, Path]
     kills: Counter[str] = field(default_factory=Counter)
 
+    def whole(self) -> bool:
+        """Whether all services are ready."""
+        return all(service.ready() for service in self.services)
+
     def effects(self, function: str) -> dict[str, list[float]]:
         """When each call of a Function ran, by key."""
         found: dict[str, list[float]] = {}
@@ -99,6 +103,8 @@ class Stage:
                 service.start()
 
 
+CALM = 0.7
+"""How often a kill waits for services that are starting: the others meet them on their way."""
 VICTIMS = ("service", "service", "service", "both", "nats", "router", "worker")
 
 
@@ -198,6 +204,9 @@ async def campaign(stage: Stage, kills: int, seconds: float, choose: Callable[[]
     async with load(stage, lanes) as runs:
         await until(lambda: len(runs.ended) > 0, 40, "no run ended before the first kill")
         while stage.kills.total() < kills and time.monotonic() < end:
+            if random.random() < CALM:
+                with contextlib.suppress(AssertionError):
+                    await until(stage.whole, 5)
             await asyncio.sleep(random.uniform(0.0, 1.2))
             await stage.kill(choose())
         runs.on = False

@@ -114,6 +114,15 @@ def test_one_that_leaves_is_gone_at_once() -> None:
     assert not found.hear(Alive("other", "1", leaving=True), 3.2)
 
 
+def test_one_that_has_left_is_known_to_be_gone_before_all_others_are_known() -> None:
+    found = members(silence=60.0)
+    live(found, 1.0, OTHER)
+    assert not found.is_gone(Owner("third", "1"))
+    found.hear(Alive("other", "1", leaving=True), 1.1)
+    assert found.is_gone(OTHER)
+    assert all(found.mine(run, OTHER) for run in RUNS)
+
+
 def test_one_that_is_leaving_takes_nothing() -> None:
     found = members()
     live(found, 3.0, OTHER)

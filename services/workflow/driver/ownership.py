@@ -6,10 +6,14 @@ same answer without talking. Where they do not (signs of life take time), compar
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Collection
 from typing import NamedTuple
 
 from services.contracts.runs import Alive
+
+_REMEMBERED = 1000
+"""Owners who have left."""
 
 
 class Owner(NamedTuple):
@@ -47,6 +51,7 @@ class Members:
         self._since = now
         self._echo = now
         self._heard: dict[str, tuple[str, float]] = {}
+        self._left: OrderedDict[Owner, None] = OrderedDict()
         self._leaving = False
 
     def hear(self, sign: Alive, now: float) -> bool:
@@ -57,6 +62,9 @@ class Members:
             return False
         known = self._heard.get(sign.instance)
         if sign.leaving:
+            self._left[Owner(sign.instance, sign.boot)] = None
+            if len(self._left) > _REMEMBERED:
+                self._left.popitem(last=False)
             return self._heard.pop(sign.instance, None) is not None
         self._heard[sign.instance] = (sign.boot, now)
         return known is not None and known[0] != sign.boot
@@ -81,6 +89,12 @@ class Members:
         """Whether this side has listened long enough to know who is alive."""
         return self._echo - self._since > self.silence
 
+    def is_gone(self, owner: Owner) -> bool:
+        """Whether it is certain that this owner does not drive its runs any more."""
+        if self.is_alive(owner):
+            return False
+        return owner.instance == self.me.instance or owner in self._left or self.settled()
+
     def living(self) -> list[str]:
         """The instances that may drive runs."""
         return [*self._heard, *([] if self._leaving else [self.me.instance])]
@@ -100,10 +114,7 @@ class Members:
         return rendezvous(run, living) if living else ""
 
     def mine(self, run: str, owner: Owner) -> bool:
-        """Whether this instance is to take a run whose last owner was this: at once when that was its own earlier
-        start, and otherwise once it knows who is alive."""
-        if self.is_alive(owner) or self._leaving:
+        """Whether this instance is to take a run whose last owner was this."""
+        if self._leaving or not self.is_gone(owner):
             return False
-        if owner.instance == self.me.instance:
-            return True
-        return self.settled() and self.heir(run, owner) == self.me.instance
+        return self.heir(run, owner) == self.me.instance

@@ -69,7 +69,7 @@ class Routing:
             owner = parse_owner(head.owner)
             if owner != self._members.me and self._members.is_alive(owner):
                 return Elsewhere(owner.instance, head)
-            if owner.instance != self._members.me.instance and not self._members.settled():
+            if owner != self._members.me and not self._members.is_gone(owner):
                 await asyncio.sleep(self._members.silence)  # just started: its owner may not have been heard yet
                 continue
             heir = self._members.heir(str(ref), owner)
