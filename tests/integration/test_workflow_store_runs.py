@@ -206,6 +206,16 @@ def test_runs_that_ended_long_ago_go(bus: Bus) -> None:
     play(bus, scene)
 
 
+def test_what_is_none_of_ours_keeps_no_run_from_being_found(bus: Bus) -> None:
+    async def scene(js: JetStream) -> None:
+        runs = RunStore(js)
+        await written(runs, ref("ours", "mixed"), 1)
+        await js.publish(streams.run(ref("theirs", "mixed")), b"{}")
+        assert [run.name for run, _, _ in await runs.heads("mixed")] == ["ours"]
+
+    play(bus, scene)
+
+
 def test_heads_of_ten_thousand_runs(bus: Bus, record_property: Callable[[str, object], None]) -> None:
     async def scene(js: JetStream) -> None:
         runs = RunStore(js)

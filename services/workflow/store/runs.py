@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Mapping
 
@@ -15,6 +16,8 @@ from services.workflow.store.jetstream import PATIENCE, JetStream, Message, Outr
 from services.workflow.store.scan import scan
 from services.workflow.worker.protocol import History
 from services.workflow.worker.transition import digests
+
+log = logging.getLogger("store")
 
 EMPTY = b'{"records":[]}'
 """The transition with which a new owner takes a run from the old one."""
@@ -152,10 +155,13 @@ class RunStore:
         for shard in range(streams.SHARDS):
             for message in await scan(self._js, streams.runs(shard), streams.every_run(shard, namespace)):
                 found[message.subject] = message
-        return [
-            (streams.run_ref(subject), from_headers(message.headers), message.sequence)
-            for subject, message in found.items()
-        ]
+        heads = []
+        for subject, message in found.items():
+            try:
+                heads.append((streams.run_ref(subject), from_headers(message.headers), message.sequence))
+            except ValueError as error:  # must not keep all others from being driven
+                log.error("there is a message on %s that is none of a run's: %s", subject, error)
+        return heads
 
     async def page(self, ref: FunctionRef, start: int = 1, limit: int = 1000) -> list[Page]:
         """Transitions in order, from the sequence ``start`` on, large records as they are stored (``blobs``)."""
@@ -214,7 +220,7 @@ class RunStore:
         ]
         for ref, head, last in old:
             try:  # fences one who is about to retry the run
-                await self.append(ref, EMPTY, msgspec.structs.replace(head, owner="expired"), last)
+                await self.append(ref, EMPTY, msgspec.structs.replace(head, owner="expired/0"), last)
             except Outrun:
                 continue
             await self.purge(ref)
