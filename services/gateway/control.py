@@ -25,8 +25,8 @@ _PAUSE = 0.1
 """Seconds between two pieces: a service that is about to stop answers before its time."""
 LIST = "runs"
 """Stands where others have a name: a list is of a namespace."""
-_REPEATABLE = frozenset({"start", "get", "wait", "list", "trace", "definition", "history"})
-"""Asking these twice does what asking once does: a start has its run's id."""
+_REPEATABLE = frozenset({"start", "get", "wait", "list", "trace", "definition", "history", "send"})
+"""Asking these twice does what asking once does: a start has its run's id, an event its own."""
 _ATTEMPTS = 2
 _CHANGE_SECONDS = 4.0
 """How long ``draining`` is tried again: a run whose owner has died has another after about two seconds."""
@@ -63,9 +63,9 @@ class Control:
         headers.check_size(fields, body)
         return await self._until_answered(verb, subjects.control(verb, ref), fields, body, seconds)
 
-    async def send(self, namespace: str, event: bytes) -> Msg:
-        """Hands a CloudEvent to the workflows of a namespace; returns when it is stored. Raises FaasError."""
-        fields = {headers.CONTENT_TYPE: "application/cloudevents+json"}
+    async def send(self, namespace: str, fields: dict[str, str], event: bytes) -> Msg:
+        """Hands a CloudEvent, as it came, to the workflows of a namespace; returns when it is stored. Raises
+        FaasError."""
         headers.check_size(fields, event)
         return await self._until_answered("send", subjects.send(namespace), fields, event, ANSWER_SECONDS)
 

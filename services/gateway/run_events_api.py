@@ -6,13 +6,13 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from services.common.replies import Replies
+from services.contracts import headers
 from services.contracts.runs import ListRuns
 from services.contracts.subjects import event
-from services.gateway.cloudevents import event_of
 from services.gateway.control import LIST, Control, Known
 from services.gateway.events_api import Filter, Snapshot, events_of_run, watch
 from services.gateway.live import Streams
-from services.gateway.request import check_length, checked_label, fields_of, read_body
+from services.gateway.request import check_length, checked_label, fields_of, read_body, selected, text_of
 from services.gateway.resources_api import Namespace, json_response
 from services.gateway.runs_api import MAX_INPUT, MAX_LIST, Responses, RunId, run_ref
 
@@ -81,8 +81,10 @@ def router(control: Control, replies: Replies, streams: Streams) -> APIRouter:
         checked_label(namespace, "namespace")
         found = fields_of(request.scope["headers"])
         check_length(found, MAX_INPUT)
-        made = event_of(found, await read_body(request.receive, MAX_INPUT))
-        answer = await control.send(namespace, made)
+        fields = selected(found, (name.decode("latin-1") for name in found if name.startswith(b"ce-")))
+        if b"content-type" in found:
+            fields[headers.CONTENT_TYPE] = text_of("content-type", found[b"content-type"])
+        answer = await control.send(namespace, fields, await read_body(request.receive, MAX_INPUT))
         return json_response(answer.data or b"{}", 202)
 
     return routes

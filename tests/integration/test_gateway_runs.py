@@ -261,62 +261,39 @@ def test_events_of_one_run_can_be_watched_before_it_is_there(gateway: Gateway, s
         assert (stream.next() or ("", {}))[1]["subject"] == "r1"
 
 
-BARE = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
-STRUCTURED = BARE | {"data": {"a": 1}}
-HEADERS = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t"}
+STRUCTURED = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": {"a": 1}}
+HEADERS = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t", "ce-region": "%E2%82%AC"}
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "expected"),
+    ("headers", "body"),
     [
-        ({"Content-Type": "application/cloudevents+json; charset=utf-8"}, json.dumps(STRUCTURED).encode(), STRUCTURED),
-        (
-            HEADERS | {"Content-Type": "application/json", "ce-region": "%E2%82%AC"},
-            b'{"a": 1}',
-            STRUCTURED | {"datacontenttype": "application/json", "region": "€"},
-        ),
-        (
-            HEADERS | {"Content-Type": "text/plain"},
-            "é".encode(),
-            STRUCTURED | {"datacontenttype": "text/plain", "data": "é"},
-        ),
-        (
-            HEADERS | {"Content-Type": "image/png"},
-            b"\x89",
-            {k: v for k, v in STRUCTURED.items() if k != "data"}
-            | {"datacontenttype": "image/png", "data_base64": "iQ=="},
-        ),
-        (HEADERS, b"", BARE),
+        ({"Content-Type": "application/cloudevents+json; charset=utf-8"}, json.dumps(STRUCTURED).encode()),
+        (HEADERS | {"Content-Type": "image/png"}, b"\x89"),
+        (HEADERS, b""),
     ],
-    ids=["structured", "json", "text", "bytes", "no data"],
+    ids=["structured", "binary", "no data"],
 )
-def test_events_reach_the_service_in_one_form(
-    gateway: Gateway, service: Service, headers: dict[str, str], body: bytes, expected: dict[str, Any]
+def test_events_reach_the_service_as_they_came(
+    gateway: Gateway, service: Service, headers: dict[str, str], body: bytes
 ) -> None:
     service.answers["send"] = lambda message: b'{"sequence": 1}'
-    answer = gateway.request("POST", f"{NAMESPACE}/events", body, headers)
+    answer = gateway.request("POST", f"{NAMESPACE}/events", body, headers | {"X-Other": "stays behind"})
     assert (answer.status, answer.body) == (202, b'{"sequence": 1}')
-    assert (service.asked[0].subject, json.loads(service.asked[0].data)) == ("faas.send.default", expected)
+    (sent,) = service.asked
+    assert (sent.subject, sent.data) == ("faas.send.default", body)
+    assert {name.lower(): value for name, value in (sent.headers or {}).items()} == {
+        name.lower(): value for name, value in headers.items()
+    }
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "expected"),
-    [
-        ({}, b"{}", (400, "bad_request")),
-        ({"Content-Type": "application/cloudevents+json"}, b"[]", (400, "bad_request")),
-        ({"Content-Type": "application/cloudevents+json"}, b"{", (400, "invalid_json")),
-        ({"Content-Type": "application/cloudevents+json"}, b'{"id": "1"}', (400, "bad_request")),
-        ({"Content-Type": "application/cloudevents-batch+json"}, b"[]", (400, "bad_request")),
-        (HEADERS | {"ce-type": ""}, b"{}", (400, "bad_request")),
-        (HEADERS, b"{", (400, "invalid_json")),
-        (HEADERS | {"Content-Type": "text/plain"}, b"\xff", (400, "bad_request")),
-    ],
-)
-def test_what_is_no_event_is_refused(
-    gateway: Gateway, service: Service, headers: dict[str, str], body: bytes, expected: tuple[int, str]
-) -> None:
-    assert code_of(gateway.request("POST", f"{NAMESPACE}/events", body, headers)) == expected
-    assert service.asked == []
+def test_an_event_that_the_service_refuses_is_refused(gateway: Gateway, service: Service) -> None:
+    def refuse(message: Any) -> None:
+        raise FaasError(Code.BAD_REQUEST, "no CloudEvent 1.0: the attribute id is missing")
+
+    service.answers["send"] = refuse
+    assert code_of(gateway.request("POST", f"{NAMESPACE}/events", b"{}")) == (400, "bad_request")
+    assert code_of(gateway.request("POST", "/api/v1/namespaces/a..b/events", b"{}")) == (400, "invalid_name")
 
 
 def test_a_token_opens_the_runs_of_its_namespaces_alone(bus: Bus, tmp_path: Path, service: Service) -> None:

@@ -42,6 +42,15 @@ def test_binary_mode_is_the_same_event() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [("%E2%82%AC %22x%22", '€ "x"'), ('"quoted \\"x\\""', 'quoted "x"'), ("100%", "100%"), ('"', '"'), ("a+b", "a+b")],
+)
+def test_headers_are_decoded_as_the_bindings_say(written: str, meant: str) -> None:
+    fields = {f"ce-{name}": value for name, value in EVENT.items()} | {"ce-region": written}
+    assert msgspec.json.decode(read("default", fields, b"").data)["region"] == meant
+
+
+@pytest.mark.parametrize(
     ("content_type", "body", "expected"),
     [
         ("text/plain", "grüße".encode(), {"data": "grüße"}),

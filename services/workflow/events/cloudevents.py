@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -59,7 +60,7 @@ def key(namespace: str, source: str, event_id: str) -> str:
 
 
 def _binary(lower: Mapping[str, str], content_type: str, media_type: str, body: bytes) -> dict[str, Any]:
-    event: dict[str, Any] = {name[3:]: value for name, value in lower.items() if name.startswith("ce-")}
+    event: dict[str, Any] = {name[3:]: _attribute(value) for name, value in lower.items() if name.startswith("ce-")}
     if content_type:
         event["datacontenttype"] = content_type
     if not body:
@@ -72,6 +73,14 @@ def _binary(lower: Mapping[str, str], content_type: str, media_type: str, body: 
         except UnicodeDecodeError:
             raise FaasError(Code.BAD_REQUEST, "the event's data is not UTF-8") from None
     return event | {"data_base64": base64.b64encode(body).decode()}
+
+
+def _attribute(value: str) -> str:
+    """An attribute's value in a header: it may be quoted, and has other than printable ASCII percent-encoded (section
+    3.1.3.2 of the HTTP and NATS bindings)."""
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    return unquote(value, errors="replace")
 
 
 def _json(body: bytes, what: str) -> Any:
