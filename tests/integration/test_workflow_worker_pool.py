@@ -14,6 +14,7 @@ from services.workflow.engine import stimuli as s
 from services.workflow.worker import protocol as p
 from services.workflow.worker.pool import Limits, Pool
 from services.workflow.worker.transition import LARGE
+from tests.support.router import until
 from tests.support.workers import Driven
 from tests.support.workflows import definition
 
@@ -121,6 +122,21 @@ def test_a_killed_worker_is_replaced_and_its_runs_go_on() -> None:
         assert await late.finish() == {"n": 3}
 
     tell(story, size=2)
+
+
+def test_workers_that_are_killed_while_they_start_cost_no_run_anything() -> None:
+    async def story(pool: Pool) -> None:
+        run = Driven(pool, CALLS)
+        begun = asyncio.create_task(run.begin({"n": 0}))
+        killed: set[int] = set()
+        for _ in range(7):
+            await until(lambda: set(pool.pids) - killed, why="there is no other worker")
+            killed.update(pool.pids)
+            await kill(pool.pids[0])
+        await begun
+        assert await run.finish() == {"n": 3}
+
+    tell(story)
 
 
 def test_a_worker_killed_in_the_middle_of_a_step_blames_no_expression() -> None:

@@ -1,4 +1,5 @@
-"""Memory that a worker shares with the service: which expression it evaluates, to be read when it has died."""
+"""Memory that a worker shares with the service, to be read when it has died: whether it was at work, and at which
+expression."""
 
 import mmap
 import os
@@ -6,6 +7,7 @@ import struct
 
 _HEAD = struct.Struct("<IH")
 _SIZE = 8192
+_BUSY = _SIZE - 1
 
 
 class Notes:
@@ -14,9 +16,18 @@ class Notes:
     def __init__(self, descriptor: int) -> None:
         self._memory = mmap.mmap(descriptor, _SIZE)
 
+    def work(self, busy: bool) -> None:
+        """A request begins, or was answered."""
+        self._memory[_BUSY] = busy
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return bool(self._memory[_BUSY])
+
     def enter(self, number: int, pointer: str) -> None:
         """The ``number``-th evaluation of a request (from 1) begins, of what stands at ``pointer``."""
-        text = pointer.encode()[: _SIZE - _HEAD.size]
+        text = pointer.encode()[: _BUSY - _HEAD.size]
         self._memory[_HEAD.size : _HEAD.size + len(text)] = text
         _HEAD.pack_into(self._memory, 0, number, len(text))
 

@@ -113,6 +113,12 @@ class Process(asyncio.Protocol):
             if self._process.returncode is None:  # cancelled
                 self.kill()
 
+    @property
+    def busy(self) -> bool:
+        """After the end: whether it was at a request, and not just starting."""
+        assert self._notes is not None
+        return self._notes.busy
+
     def evaluated(self) -> tuple[int, str]:
         """After the end: number and pointer of the evaluation that was under way; number 0: none was."""
         assert self._notes is not None

@@ -89,6 +89,7 @@ def serve(connection: socket.socket, notes: Notes, limits: Limits) -> None:
     encode = msgspec.msgpack.Encoder().encode
     with connection, connection.makefile("rb", buffering=256 * 1024) as stream:
         while body := _next(stream):
+            notes.work(True)
             try:
                 answer = _answered(worker, decode(body))
                 if answer is not None:
@@ -97,6 +98,7 @@ def serve(connection: socket.socket, notes: Notes, limits: Limits) -> None:
                 os._exit(OUT_OF_MEMORY)
             except (BrokenPipeError, ConnectionResetError):
                 return
+            notes.work(False)
 
 
 def _address_space() -> int:

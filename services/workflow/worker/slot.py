@@ -91,8 +91,9 @@ class Slot:
                 blamed = await self._serve()
                 failures = 0 if blamed or self._answers > before else failures + 1
                 if failures >= DEATHS:
-                    self._give_up("no worker process of the workflow service stays alive")
-                await asyncio.sleep(min(0.1 * 2**failures, 5.0) if failures > 1 else 0)
+                    _log.error("no worker process stays alive: runs wait")
+                    self._give_up("no worker process of the workflow service stays alive", p.Step)
+                await asyncio.sleep(min(0.1 * 2**failures, 1.0) if failures > 1 else 0)
         finally:
             self._give_up("the workflow service is stopping")
 
@@ -130,8 +131,9 @@ class Slot:
         return bool(self._asked) and asyncio.get_running_loop().time() - self._progress > _PATIENCE
 
     def _bury(self, process: Process, code: int, killed: bool) -> bool:
-        """What becomes of the request that a process ended at: the others are innocent. Whether that is settled."""
-        if not self._asked:
+        """What becomes of the request that a process ended at: the others are innocent, and
+        so are all when it was only starting. Whether that is settled."""
+        if not self._asked or not process.busy:
             _log.warning("worker process %d ended (%d); starting another", process.pid, code)
             return False
         asked = self._asked[0]
@@ -157,9 +159,12 @@ class Slot:
         known.append(found)
         return len(known) <= _FORBIDDEN
 
-    def _give_up(self, why: str) -> None:
-        while self._asked:
-            self._asked.popleft().settle(p.Failed(why))
+    def _give_up(self, why: str, *but: type[p.Request]) -> None:
+        """Fails what is asked, but for these kinds: a run can wait, and must not take it for its own error."""
+        asked, self._asked = self._asked, deque(one for one in self._asked if isinstance(one.request, but))
+        for one in asked:
+            if not isinstance(one.request, but):
+                one.settle(p.Failed(why))
 
 
 def _ended(request: p.Request, why: str) -> p.Answer:
