@@ -24,7 +24,8 @@ HeadOf = Callable[[FunctionRef], Awaitable[tuple[Head, int] | None]]
 _MARK = "_"
 """Before a workflow's name where timers of runs have a run's id, which can't begin so."""
 _PAUSE = 1.0
-_GONE = (Code.WORKFLOW_NOT_FOUND, Code.WORKFLOW_NOT_ACCEPTED)
+NEVER = (Code.WORKFLOW_NOT_FOUND, Code.WORKFLOW_NOT_ACCEPTED, Code.CONFLICT)
+"""Codes of a start that will not go better the next time."""
 _LOOK = 10.0
 """Seconds at most between two looks whether the run before has ended."""
 
@@ -105,9 +106,9 @@ class Clock:
         try:
             await self._start(workflow, StartRun(id=begun))
         except FaasError as error:
-            if error.code not in _GONE:
+            if error.code not in NEVER:
                 raise
-            log.info("workflow %s was scheduled, but %s", workflow, error)
+            log.warning("the schedule of workflow %s began no run: %s", workflow, error)
         at = next_time(trigger, ended, time.time())
         if at is not None:
             await self._timers.schedule(ref, trigger.kind, at, _note(trigger, begun))

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from services.contracts.errors import Code, FaasError
+from services.contracts.errors import FaasError
 from services.contracts.names import FunctionRef
 from services.contracts.runs import StartRun
 from services.workflow.controller.definitions import Accepted
-from services.workflow.schedules.clock import Start
+from services.workflow.schedules.clock import NEVER, Start
 from services.workflow.schedules.matching import Trigger, Workers, match, trigger_of
 from services.workflow.schedules.triggers import event_run_id
 from services.workflow.schedules.windows import Windows
@@ -21,8 +21,6 @@ from services.workflow.store.jetstream import Unavailable
 log = logging.getLogger("schedules")
 
 _PAUSE = 0.5
-_NEVER = (Code.WORKFLOW_NOT_FOUND, Code.WORKFLOW_NOT_ACCEPTED, Code.CONFLICT)
-"""Codes of a start that will not go better the next time."""
 
 
 class EventSchedules:
@@ -86,5 +84,5 @@ class EventSchedules:
             return False
         except FaasError as error:
             log.warning("event %d begins no run of workflow %s: %s", event.sequence, workflow, error)
-            return error.code in _NEVER
+            return error.code in NEVER
         return True

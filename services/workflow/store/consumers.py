@@ -4,9 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from services.contracts.subjects import WORKFLOW_QUEUE
 from services.workflow.store.jetstream import JetStream, Unavailable, place
@@ -46,7 +48,8 @@ async def share(
     try:
         await asyncio.Event().wait()
     finally:
-        await subscription.unsubscribe()
+        with suppress(NatsError):  # of a connection that was closed before
+            await subscription.unsubscribe()
 
 
 async def _made(js: JetStream, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +105,8 @@ class Following:
                     continue
             log.info("the stream %s is silent: its consumer is made anew", self._stream)
         finally:
-            await subscription.unsubscribe()
+            with suppress(NatsError):
+                await subscription.unsubscribe()
 
     async def _create(self, inbox: str) -> None:
         config = {

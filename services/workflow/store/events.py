@@ -20,7 +20,7 @@ from services.workflow.store.jetstream import JetStream, Message, Outrun, place
 log = logging.getLogger("events")
 
 _CONSUMER = "schedules"
-_TAKE_SECONDS = 30.0
+_TAKE_SECONDS = 10.0
 _MOST_WAITING = 100
 _TRIES = 25
 _ACK = b"+ACK"

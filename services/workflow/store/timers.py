@@ -111,7 +111,7 @@ class _Taker:
     async def take(self, message: Msg) -> None:
         """A timer that is due, or is within LEAD."""
         due = _decode(message.data)
-        wait = due.at - time.time() + 0.001  # uvloop's clock has milliseconds: none fires before its time
+        wait = due.at - time.time() + 0.002  # uvloop's clock has milliseconds: none fires before its time
         # one whose waker sleeps past its acknowledgement would be given to another: no longer than LEAD, ever
         self._loop.call_later(min(max(wait, 0.0), LEAD), self._start, message, due)
 
