@@ -240,6 +240,29 @@ def test_a_runs_stream_tells_all_of_it_and_ends_with_it(flows: Platform) -> None
     assert data[-1]["run"]["status"] == "completed"
 
 
+def test_the_stream_of_a_namespace_shows_its_open_runs_then_what_happens(flows: Platform) -> None:
+    run(flows, "wf-hears", "--id", "wf-watched")
+    until(flows, "default/wf-watched", "running", "events")
+    parts = urllib.parse.urlsplit(flows.gateway)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/api/v1/namespaces/default/workflow-events?workflow=wf-hears")
+        response = connection.getresponse()
+        lines = (line for line in iter(response.readline, b"") if line.startswith(b"data: "))
+        snapshot = json.loads(next(lines)[6:])
+        assert "wf-watched" in {found["id"] for found in snapshot["items"]}
+        assert {found["status"] for found in snapshot["items"]} <= {"running", "suspended"}
+        flows.faas("workflow", "cancel", "default/wf-watched", check=True)
+        events = (json.loads(line[6:]) for line in lines)
+        mine = (found for found in events if found["subject"] == "wf-watched")
+        assert [next(mine)["type"].split(".")[2:4] for _ in range(2)] == [
+            ["task", "cancelled"],
+            ["workflow", "cancelled"],
+        ]
+    finally:
+        connection.close()
+
+
 def test_a_run_is_paused_resumed_and_cancelled(flows: Platform) -> None:
     name = "default/wf-steered"
     run(flows, "wf-hears", "--id", "wf-steered")
