@@ -2,15 +2,12 @@
 
 import asyncio
 import json
-import socket
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import nats
 import pytest
 
-from cli.local.topology import nats_server
 from services.contracts.workflow.auth import BasicAuthentication, BearerAuthentication, Endpoint, ExternalResource
 from services.contracts.workflow.calls import (
     AsyncApiArguments,
@@ -20,6 +17,7 @@ from services.contracts.workflow.calls import (
     Subscription,
 )
 from services.workflow.calls import Limits, Outside, parse_networks
+from tests.support.elsewhere import Elsewhere, nats_elsewhere
 from tests.support.outside import Raw, Reply, Seen, answer, door, problem, raw, web
 
 YAML = """
@@ -35,8 +33,7 @@ operations:
 """
 
 
-CONFIG = """
-listen: 127.0.0.1:%d
+USERS = """
 authorization { users: [
   { user: shop, password: secret }
   { user: reader, password: secret, permissions: { publish: nothing } }
@@ -46,21 +43,9 @@ USER = BasicAuthentication(username="shop", password="secret")
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a NATS server that is none of the platform's."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    config = tmp_path_factory.mktemp("nats") / "nats.conf"
-    config.write_text(CONFIG % port)
-    with subprocess.Popen([nats_server(), "-c", str(config)], stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if b"Server is ready" in line:
-                break
-        yield port
-        process.terminate()
-        process.stderr.read()
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    with nats_elsewhere(tmp_path_factory.mktemp("nats"), USERS) as made:
+        yield made
 
 
 def asyncapi(url: str, operation: str = "tell", **more: Any) -> AsyncApiArguments:
@@ -81,19 +66,18 @@ def hears(amount: int = 1) -> Subscription:
     return Subscription(consume=Consume(amount=amount))
 
 
-def test_publish_and_subscribe(elsewhere: int) -> None:
+def test_publish_and_subscribe(elsewhere: Elsewhere) -> None:
     async def scenario() -> None:
         got: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        plain = await nats.connect(f"nats://shop:secret@127.0.0.1:{elsewhere}")
-        async with web(spec(f"127.0.0.1:{elsewhere}")) as url, door() as outside, asyncio.timeout(20):
+        plain = await nats.connect(f"nats://shop:secret@127.0.0.1:{elsewhere.port}")
+        async with web(spec(f"127.0.0.1:{elsewhere.port}")) as url, door() as outside, asyncio.timeout(20):
             hear = asyncapi(url, "all", subscription=hears(), authentication=USER)
             subscription = asyncio.create_task(outside.call("asyncapi", hear, {}, "k", got.put))
             seen = await plain.subscribe("tenant.>")
             tell = asyncapi(url, message=message({"n": 1}, {"Trace": "t-1"}), authentication=USER)
-            while got.empty():  # until the subscription is there
-                assert (await outside.call("asyncapi", tell, {}, "k.7")).error is None
-                published = await seen.next_msg(5)
-                await asyncio.sleep(0.01)
+            await elsewhere.subscribed("tenant.>", 2)
+            assert (await outside.call("asyncapi", tell, {}, "k.7")).error is None
+            published = await seen.next_msg(5)
             assert published.subject == "tenant.news"
             assert json.loads(published.data) == {"n": 1}
             assert published.headers == {"Trace": "t-1", "Nats-Msg-Id": "k.7"}
@@ -101,9 +85,7 @@ def test_publish_and_subscribe(elsewhere: int) -> None:
             assert found["payload"] == {"n": 1}
             assert found["headers"]["Trace"] == "t-1"
             await plain.publish("tenant.other", b"words")
-            while found["payload"] == {"n": 1}:
-                found = await got.get()
-            assert found == {"payload": "words", "headers": {}}
+            assert await got.get() == {"payload": "words", "headers": {}}
             subscription.cancel()
             await asyncio.gather(subscription, return_exceptions=True)
         await plain.close()
@@ -111,9 +93,9 @@ def test_publish_and_subscribe(elsewhere: int) -> None:
     asyncio.run(scenario())
 
 
-def test_wrong_credentials_and_subjects_that_are_not_permitted(elsewhere: int) -> None:
+def test_wrong_credentials_and_subjects_that_are_not_permitted(elsewhere: Elsewhere) -> None:
     async def scenario() -> None:
-        async with web(spec(f"127.0.0.1:{elsewhere}")) as url, door() as outside:
+        async with web(spec(f"127.0.0.1:{elsewhere.port}")) as url, door() as outside:
             wrong = BasicAuthentication(username="shop", password="hunter2")
             for policy in (wrong, None, BearerAuthentication(token="hunter2")):
                 call = asyncapi(url, message=message(1), authentication=policy)
@@ -131,10 +113,10 @@ def test_wrong_credentials_and_subjects_that_are_not_permitted(elsewhere: int) -
 
 
 @pytest.mark.parametrize("address", ["127.0.0.2:PORT", "169.254.169.254", "[::1]:PORT", "10.0.0.1", "0x7f.0.0.2:PORT"])
-def test_the_servers_of_a_document_are_under_the_same_address_rules(elsewhere: int, address: str) -> None:
+def test_the_servers_of_a_document_are_under_the_same_address_rules(elsewhere: Elsewhere, address: str) -> None:
     async def scenario() -> None:
         only = Limits(allowed=parse_networks("127.0.0.1"))
-        async with web(spec(address.replace("PORT", str(elsewhere)))) as url, Outside(only) as outside:
+        async with web(spec(address.replace("PORT", str(elsewhere.port)))) as url, Outside(only) as outside:
             found = problem(await outside.call("asyncapi", asyncapi(url, message=message(1)), {}, "k"))
             assert found[:2] == ("authorization", 403)
             assert "NATS server" in found[2]

@@ -141,13 +141,13 @@ CASES: dict[str, Example] = {
     "switch-then-string": Example(
         input={"orderType": "physical"}, output={"items": 1}, ran=["processOrder", "processPhysicalOrder"],
     ),
-    "try-catch": Example(
+    "try-catch-then": Example(
         input={"petId": 99}, output={"error": "$error"},
         emitted=[{"type": "io.swagger.petstore.events.pets.not-found.v1", "data": {"status": 404}}],
     ),
     "try-catch-retry-inline": Example(input={"petId": 1}, output=MILOU),
     "try-catch-retry-reusable": Example(input={"petId": 99}, status="faulted", error={"status": 404}),
-    "try-catch-then": Example(input={"petId": 99}, output={"petId": 99}),
+    "try-catch": Example(input={"petId": 99}, output={"petId": 99}),
     "try-catch-then-directive": Example(
         output={"status": "failed"}, ran=["trySomething", "callExternalService", "recordFailure"],
     ),

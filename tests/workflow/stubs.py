@@ -236,6 +236,8 @@ def _planet(_: Request) -> Answer:
 
 
 def _nothing(request: Request) -> Answer:
+    if request.host == "external-service.example.com":
+        return _json({"error": "down"}, 503)
     if request.host in ECHOING:
         return _echo(request, None)
     return _json({"error": "no such stub"}, 404)

@@ -17,8 +17,6 @@ from tests.workflow.ctk.driver import Case, Outcome
 from tests.workflow.ctk.noting import Notes
 from tests.workflow.ctk.renaming import Renaming
 
-_EVENTS = "io.serverlessworkflow."
-
 
 def _given(value: Any, _: Any) -> Any:
     return value
@@ -77,15 +75,15 @@ class Play:
 
     async def _event(self, message: Msg) -> None:
         event = msgspec.json.decode(message.data)
-        kind = event["type"].removeprefix(_EVENTS).removesuffix(".v1")
-        if event["type"].startswith(_EVENTS):
-            self._notes.event(kind, event["data"])
-            if kind == "workflow.started":
-                self._begun.put_nowait(event["subject"])
-            if kind.partition(".")[2] in ENDED and kind.startswith("workflow."):
-                self._over.set()
-        else:
+        if message.subject.endswith(".emitted"):
             self._notes.emitted.append(event)
+            return
+        kind = event["type"].removeprefix("io.serverlessworkflow.").removesuffix(".v1")
+        self._notes.event(kind, event["data"])
+        if kind == "workflow.started":
+            self._begun.put_nowait(event["subject"])
+        elif kind.startswith("workflow.") and kind.partition(".")[2] in ENDED:
+            self._over.set()
 
     async def _send(self) -> None:
         """Each event once the run listens."""

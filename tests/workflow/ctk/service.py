@@ -17,6 +17,8 @@ from tests.workflow.ctk.renaming import Renaming
 
 PATIENCE = 30.0
 """Real seconds for one run: time passes as it does."""
+_NUMBERS = itertools.count(1)
+"""Of cases: several drivers may share a platform."""
 _SECRETS = "/api/v1/namespaces/default/secrets"
 
 
@@ -25,7 +27,6 @@ class ServiceDriver:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._numbers = itertools.count(1)
 
     def run(self, case: Case) -> Outcome:
         """The outcome of one run. Raises InvalidWorkflow; ValueError for one that is not accepted or does not end."""
@@ -50,7 +51,7 @@ class ServiceDriver:
 
     async def play(self, made: Caller, case: Case, seconds: float = PATIENCE) -> Outcome:
         """The outcome of one run; several may be under way. Raises AssertionError for one that does not end."""
-        renaming = Renaming(f"n{next(self._numbers)}", case.hosts)
+        renaming = Renaming(f"n{next(_NUMBERS)}", case.hosts)
         plan = await asyncio.to_thread(self._deploy, case, renaming)
         return renaming.back(await Play(made, plan, renaming, case, seconds).outcome())
 
