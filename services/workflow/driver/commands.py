@@ -23,7 +23,9 @@ log = logging.getLogger("workflow")
 
 
 class OutsideCalls(Protocol):
-    """Calls by HTTP, OpenAPI and AsyncAPI."""
+    """Calls by HTTP, OpenAPI and AsyncAPI. ``subscribed``: tasks of runs that take messages."""
+
+    subscribed: set[tuple[Run, int]]
 
     async def outcome(self, run: Run, command: p.CallOutside) -> p.Wanted: ...
 
@@ -119,6 +121,13 @@ class Commands:
             call.cancel()
         if command.waits == "child":
             self._children.cancel(run, command.task)
+
+    def leave(self) -> None:
+        """Subscriptions, which do not end by themselves, are left to the next owner."""
+        for run, task in list(self._outside.subscribed):
+            call = run.calls.pop(task, None)
+            if call is not None:
+                call.cancel()
 
     def ended(self, run: Run, stepped: p.Stepped) -> None:
         """The run has come to its end."""

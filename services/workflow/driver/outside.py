@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from services.contracts.errors import FaasError
+from services.contracts.workflow.calls import AsyncApiArguments
 from services.workflow.calls import Outside, repeatable
 from services.workflow.controller.secrets import Secrets
 from services.workflow.driver import outcomes
@@ -28,6 +29,8 @@ class CallsOutside:
 
     def __init__(self, outside: Outside, documents: Documents, secrets: Secrets, runs: Runs) -> None:
         self._outside, self._documents, self._secrets, self._runs = outside, documents, secrets, runs
+        self.subscribed: set[tuple[Run, int]] = set()
+        """Runs and their tasks that take messages, however long that is."""
 
     async def outcome(self, run: Run, command: CallOutside) -> Answered | CallEnded:
         """Carries a call out. A subscription ends only by an error, or when it is cancelled."""
@@ -40,7 +43,12 @@ class CallsOutside:
                 await self._runs.ask(run, MessageArrived(task=command.task, message=message))
 
         secrets = await self._values(run)
-        answer = await self._outside.call(command.kind, arguments, secrets, command.key, deliver)
+        if isinstance(arguments, AsyncApiArguments) and arguments.subscription is not None:
+            self.subscribed.add((run, command.task))
+        try:
+            answer = await self._outside.call(command.kind, arguments, secrets, command.key, deliver)
+        finally:
+            self.subscribed.discard((run, command.task))
         if answer.error is not None:
             return CallEnded(task=command.task, error=answer.error)
         return Answered(command.task, msgspec.json.encode(answer.output))

@@ -44,6 +44,9 @@ class Obeys(Protocol):
         """Begins to carry out what a transition asks for. ``unsent``: tasks whose calls the last owner did not make,
         although they are commanded as repeated."""
 
+    def leave(self) -> None:
+        """No more commands come."""
+
     def ended(self, run: Run, stepped: Stepped) -> None:
         """The run has come to its end."""
 
@@ -218,6 +221,7 @@ class Runs:
     def leave(self) -> None:
         """Commands nothing any more, and lets go of what is at rest; the others follow when their calls have ended."""
         self.leaving = True
+        self._obeys.leave()
         for run in list(self.open.values()):
             if not run.busy and not run.calls:
                 self.release(run)
