@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from services.common.settings import Common
+from services.workflow.calls.addresses import InvalidNetwork, parse_networks
 
 Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
 DAY = 86_400.0
@@ -41,6 +42,10 @@ class Settings(Common, frozen=True, kw_only=True):
     loopback, private or link-local."""
 
     def __post_init__(self) -> None:
-        """Refuses times with which instances that are alive would be held for dead."""
+        """Refuses times with which instances that are alive would be held for dead, and what is no network."""
         if not 2 * self.alive_seconds <= self.dead_seconds:
             raise ValueError("2 * FAAS_ALIVE_SECONDS <= FAAS_DEAD_SECONDS must hold")
+        try:
+            parse_networks(self.allowed_addresses)
+        except InvalidNetwork as error:
+            raise ValueError(f"FAAS_ALLOWED_ADDRESSES: {error}") from None

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.common.settings import InvalidSettings, load
 from services.workflow.calls.addresses import InvalidNetwork, embedded, parse_networks, refusal
+from services.workflow.config import Settings
 
 PRIVATE = [
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
@@ -105,3 +107,9 @@ def test_networks_are_read_and_what_is_none_is_refused() -> None:
     for wrong in ("10.0.0.1/8", "localhost", "10.0.0.0/33", "10.0.0.0/8;::1"):
         with pytest.raises(InvalidNetwork, match=r"such as 10\.1\.0\.0/16"):
             parse_networks(wrong)
+
+
+def test_a_setting_that_is_no_network_is_told_at_the_start() -> None:
+    assert load(Settings, {"FAAS_ALLOWED_ADDRESSES": "10.0.0.0/8"}).allowed_addresses == "10.0.0.0/8"
+    with pytest.raises(InvalidSettings, match=r"FAAS_ALLOWED_ADDRESSES: '10\.0\.0\.1/8' is no network"):
+        load(Settings, {"FAAS_ALLOWED_ADDRESSES": "10.0.0.1/8"})
