@@ -21,6 +21,7 @@ from services.workflow.store.events import EventStore
 from services.workflow.store.jetstream import JetStream
 from services.workflow.worker.protocol import EmitEvent
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import PATIENCE
 from tests.support.stores import own_bus, play, ref
 
 
@@ -47,8 +48,8 @@ class Delivered:
         self.sequences.setdefault(run.name, []).append(arrived.sequence)
         self._changed.set()
 
-    async def until(self, run: str, data: Any, seconds: float = 10.0) -> None:
-        async with asyncio.timeout(seconds):
+    async def until(self, run: str, data: Any) -> None:
+        async with asyncio.timeout(PATIENCE):
             while data not in self.found.get(run, []):
                 self._changed.clear()
                 await self._changed.wait()
@@ -247,7 +248,7 @@ def test_events_go_on_without_gap_or_repetition_through_kills_of_nats_server(tmp
                         last = next(numbers)
                         await put(js, last)
                     await restarting
-                await delivered.until("run", last, 20)
+                await delivered.until("run", last)
             assert delivered.found == {"run": list(range(last + 1))}
 
         play(bus, scene)

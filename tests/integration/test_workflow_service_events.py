@@ -9,6 +9,7 @@ import nats
 import pytest
 
 from tests.support.flow import Caller, Platform, caller, running_platform
+from tests.support.patience import PATIENCE
 
 WORKFLOWS = {
     "hears": "do:\n  - hear: {listen: {to: {one: {with: {type: greeting}}}}}\n",
@@ -43,7 +44,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def play(platform: Platform, scene: Callable[[Caller], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with asyncio.timeout(60), caller(platform.bus) as made:
+        async with asyncio.timeout(2 * PATIENCE), caller(platform.bus) as made:
             made.functions["add"] = lambda event: event["x"] + 1
             await scene(made)
 
@@ -52,7 +53,7 @@ def play(platform: Platform, scene: Callable[[Caller], Awaitable[None]]) -> None
 
 async def listening(made: Caller, run: str) -> None:
     """Waits until a run is at a task that listens."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             waiting = (await made.ask("get", run)).json.get("waiting", [])
             if [each["kind"] for each in waiting] == ["events"]:
@@ -127,7 +128,7 @@ def test_events_are_consumed_once_each_by_whoever_drives_the_run(platform: Platf
 def test_an_event_begins_a_run(platform: Platform) -> None:
     async def scene(made: Caller) -> None:
         await send(platform, {"id": "o1", "type": "order.placed", "data": {"id": 7}})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not (found := (await made.ask("list", "runs", {"workflow": "by-event"})).json["items"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         (run,) = found
@@ -140,7 +141,7 @@ def test_an_event_begins_a_run(platform: Platform) -> None:
 def test_time_begins_runs_with_two_services_and_a_kill(platform: Platform) -> None:
     async def scene(made: Caller) -> None:
         async def runs(count: int) -> list[str]:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     items = (await made.ask("list", "runs", {"workflow": "by-time"})).json["items"]
                     if len(items) >= count:
