@@ -207,7 +207,8 @@ def test_secrets_are_in_calls_alone() -> None:
 
     async def story(pool: Pool) -> None:
         run = Driven(pool, document, secrets={"api": {"key": "hush-hush"}})
-        first = await run.begin({"n": 1})
+        first = await run.begin({"n": 1, "padding": "x" * 2 * LARGE})
+        assert first.snapshot, "so much that there is one"
         assert json.loads(run.calls()[0].body) == {"key": "hush-hush"}
         second = await run.give(p.Answered(task=1, output=b"1"))
         outside = [command for command in second.commands if isinstance(command, p.CallOutside)]
