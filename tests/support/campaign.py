@@ -157,6 +157,8 @@ class Runs:
     started: int = 0
     ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     slowest: float = 0.0
+    standstill: tuple[float, str] = (0.0, "")
+    """The longest time between two transitions of a run, and where that was."""
 
     async def keep(self, lane: int) -> None:
         """One run after another."""
@@ -226,22 +228,27 @@ async def verify(stage: Stage, runs: Runs) -> None:
     assert not twice, f"not idempotent, and ran twice: {twice}"
     late = []
     for run in runs.ended:
-        answered = await _answered(runs.made, run)
-        for frame, moment in answered.items():
-            for moments in (once.get(f"default.{run}.{frame}", []), again.get(f"default.{run}.{frame}", [])):
-                late += [(run, frame, moment, each) for each in moments if each > moment]
+        records = [record async for record in _history(runs, run)]
+        for record in records:
+            if record["record"] == "TaskAnswered":
+                key, moment = f"default.{run}.{record['frame']}", float(record["at"])
+                late += [(key, moment, each) for each in (*once.get(key, []), *again.get(key, [])) if each > moment]
     assert not late, f"ran again after its outcome was recorded: {late[:5]}"
 
 
-async def _answered(made: Caller, run: str) -> dict[int, float]:
-    """When the outcome of each task was recorded, by frame."""
-    found, start = {}, 0
+async def _history(runs: Runs, run: str) -> AsyncIterator[dict[str, Any]]:
+    """The records of a run; notes the longest standstill on the way."""
+    start, last = 0, 0.0
     while True:
-        page = (await made.ask("history", run, {"start": start})).json
+        page = (await runs.made.ask("history", run, {"start": start})).json
         for entry in page["entries"]:
             for record in entry["records"]:
-                if record["record"] == "TaskAnswered":
-                    found[int(record["frame"])] = float(record["at"])
+                gap = record["at"] - last if last else 0.0
+                if gap > runs.standstill[0]:
+                    where = f"{run} before {record['record']} of frame {record.get('frame')} at {record['at']:.1f}"
+                    runs.standstill = (gap, f"{where} by {entry['owner']}")
+                last = record["at"]
+                yield record
         start = page["next"]
         if not start:
-            return found
+            return
