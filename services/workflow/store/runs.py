@@ -151,17 +151,17 @@ class RunStore:
 
     async def heads(self, namespace: str = "*") -> list[tuple[FunctionRef, Head, int]]:
         """What is known about every run of a namespace, or of all, that is kept."""
-        found = {}
+        found: dict[str, tuple[FunctionRef, Head, int]] = {}
         for shard in range(streams.SHARDS):
-            for message in await scan(self._js, streams.runs(shard), streams.every_run(shard, namespace)):
-                found[message.subject] = message
-        heads = []
-        for subject, message in found.items():
-            try:
-                heads.append((streams.run_ref(subject), from_headers(message.headers), message.sequence))
-            except ValueError as error:  # must not keep all others from being driven
-                log.error("there is a message on %s that is none of a run's: %s", subject, error)
-        return heads
+            async for page in scan(self._js, streams.runs(shard), streams.every_run(shard, namespace)):
+                for message in page:
+                    try:
+                        head = from_headers(message.headers)
+                    except ValueError as error:  # must not keep all others from being driven
+                        log.error("there is a message on %s that is none of a run's: %s", message.subject, error)
+                        continue
+                    found[message.subject] = (streams.run_ref(message.subject), head, message.sequence)
+        return list(found.values())
 
     async def page(self, ref: FunctionRef, start: int = 1, limit: int = 1000) -> list[Page]:
         """Transitions in order, from the sequence ``start`` on, large records as they are stored (``blobs``)."""
