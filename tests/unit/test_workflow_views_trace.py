@@ -109,13 +109,17 @@ def test_a_faulted_run_and_its_retry() -> None:
         "test workflow faulted", "  a fork faulted", "    x call cancelled branch0", "    y call faulted branch1",
     ]  # fmt: skip
     assert (traced(run).error or {})["instance"] == "/do/0/a/fork/branches/1/y"
+    branches = traced(run).children[0].children
+    assert [branch.waits[-1].ended_at for branch in branches] == [run.now, run.now], "nothing waits in a faulted run"
     run.now += 60
     run.give(s.Retry())
     assert lines(traced(run)) == [
         "test workflow running", "  a fork running", "    x call waiting branch0", "    y call faulted branch1",
         "    y call waiting branch1",
     ]  # fmt: skip
-    assert traced(run).children[0].children[1].ended_at == run.now - 60
+    x, y, _ = traced(run).children[0].children
+    assert y.ended_at == run.now - 60
+    assert [(wait.since, wait.ended_at) for wait in x.waits] == [(run.now - 60, run.now - 60), (run.now, None)]
 
 
 def test_the_directive_end_ends_what_is_around_it() -> None:

@@ -164,6 +164,13 @@ def _run_completed(tracer: Tracer, record: r.RunCompleted) -> None:
     tracer.nodes.end(ROOT, "completed", record.at, output=output)
 
 
+@_after(r.RunFaulted)
+def _run_faulted(tracer: Tracer, record: r.RunFaulted) -> None:
+    """Its frames stay, but nothing is waited for until it is retried."""
+    for node in tracer.nodes.live.values():
+        end_wait(node, record.at)
+
+
 @_before(r.RunCancelled)
 def _run_cancelled(tracer: Tracer, record: r.RunCancelled) -> None:
     for number in sorted(tracer.state.frames, reverse=True):
@@ -188,5 +195,9 @@ def _before_retry(tracer: Tracer, record: r.RunRetried) -> None:
 
 @_after(r.RunRetried)
 def _after_retry(tracer: Tracer, record: r.RunRetried) -> None:
-    for number in tracer.state.frames.keys() - tracer.nodes.live.keys():
-        tracer.nodes.create(tracer.state.frames[number], **tracer.retried)
+    for number, frame in tracer.state.frames.items():
+        node = tracer.nodes.live.get(number)
+        if node is None:
+            tracer.nodes.create(frame, **tracer.retried)
+        elif frame.waits:
+            add_wait(node, Wait(frame.waits, record.at, frame.wait_until))
