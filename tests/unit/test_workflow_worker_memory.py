@@ -61,7 +61,7 @@ def test_plans_are_made_once_and_bounded() -> None:
 
 def test_a_history_is_read_from_its_snapshot_on() -> None:
     started = r.RunStarted(at=1.0, id="r", seed="s", input=[1])
-    begun = r.TaskStarted(at=2.0, frame=0, context={})
+    begun = r.TaskStarted(at=2.0, frame=0)
     whole = Held.read(History(b"", [pack([started])[0], pack([])[0], pack([begun])[0]], {}))
     assert (whole.records, whole.at) == (2, 2.0)
     first = Held.read(History(b"", [pack([started])[0]], {}))

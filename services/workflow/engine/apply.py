@@ -126,8 +126,8 @@ def _task_started(state: State, record: r.TaskStarted) -> None:
     frame.started_at = record.at
     frame.timeout_at, frame.attempt_until = record.timeout_at, record.attempt_until
     frame.phase = "running"
-    if record.context is not UNSET:
-        state.context = record.context
+    if frame.id == ROOT:
+        state.context = frame.input if isinstance(frame.input, dict) else {}
 
 
 @_applies(r.TaskWaits)

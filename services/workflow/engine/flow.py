@@ -32,7 +32,6 @@ def enter(session: Session, frame: Frame) -> None:
             at=session.now,
             frame=frame.id,
             input=UNSET if secret or shaped is raw else shaped,
-            context=(shaped if isinstance(shaped, dict) else {}) if frame.id == ROOT else UNSET,
             timeout_at=session.deadline(owner.timeout, scope, shaped, given=False),
             attempt_until=attempt_until(session, task, scope, shaped),
             secret=secret,

@@ -70,11 +70,10 @@ class TaskCreated(Record, frozen=True, kw_only=True):
 
 class TaskStarted(Record, frozen=True, kw_only=True):
     """Its ``if`` holds and its input is valid. ``input``: the transformed one, unless it is the raw one
-    or a call's (``secret``). ``context``: the run's first one."""
+    or a call's (``secret``). The workflow's own is the first context, when it is an object."""
 
     frame: int
     input: Any = UNSET
-    context: Any = UNSET
     timeout_at: float | None = None
     attempt_until: float | None = None
     secret: bool = False
