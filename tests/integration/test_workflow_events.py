@@ -22,7 +22,7 @@ from services.workflow.store.jetstream import JetStream
 from services.workflow.worker.protocol import EmitEvent
 from tests.support.bus import Bus, running_bus
 from tests.support.patience import PATIENCE
-from tests.support.stores import own_bus, play, ref
+from tests.support.stores import play, ref
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_an_emitted_event_is_stored_once_and_published(bus: Bus) -> None:
 
 
 def test_events_go_on_without_gap_or_repetition_through_kills_of_nats_server(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             delivered, rounds = Delivered(), 3

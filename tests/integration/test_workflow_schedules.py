@@ -26,7 +26,7 @@ from services.workflow.store.timers import TimerStore
 from services.workflow.worker.pool import Limits, Pool
 from tests.support.bus import Bus, running_bus
 from tests.support.patience import PATIENCE
-from tests.support.stores import HEAD, own_bus, play, ref, stores
+from tests.support.stores import HEAD, play, ref, stores
 from tests.support.workflows import definition
 
 
@@ -201,7 +201,7 @@ def test_after_waits_for_the_end_of_the_run_before(bus: Bus) -> None:
 
 
 def test_times_go_on_through_kill_9_of_nats_server(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             world = World()
@@ -245,7 +245,7 @@ async def event_schedules(js: JetStream, world: World, pool: Pool) -> AsyncItera
 
 
 def test_an_event_begins_one_run_of_each_workflow_that_waits_for_it(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             world, events = World(), EventStore(js)
@@ -294,7 +294,7 @@ async def taken(js: JetStream) -> int:
 
 
 def test_events_of_a_time_without_service_begin_their_runs_later(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             world, events = World(), EventStore(js)
@@ -317,7 +317,7 @@ THREE = {"any": [{"with": {"type": "a"}}], "until": "( . | length ) > 2"}
 
 
 def test_several_events_begin_a_run_together_through_restarts(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             world, events, numbers = World(), EventStore(js), itertools.count()

@@ -9,15 +9,15 @@ import pytest
 
 from services.workflow.store.jetstream import JetStream, Unavailable
 from services.workflow.store.runs import RunStore
-from tests.support.bus import Bus
-from tests.support.stores import HEAD, own_bus, play, ref, transition
+from tests.support.bus import Bus, running_bus
+from tests.support.stores import HEAD, play, ref, transition
 
 
 def test_no_append_is_lost_or_doubled_by_kills_of_nats_server(tmp_path: Path) -> None:
     """Whatever was acknowledged is there, and nothing twice: an append whose answer was lost is asked for again."""
     writers, rounds = 8, 5
 
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             runs = RunStore(js)
@@ -52,7 +52,7 @@ def test_no_append_is_lost_or_doubled_by_kills_of_nats_server(tmp_path: Path) ->
 
 def test_an_append_that_was_stored_but_not_answered_is_found_again(tmp_path: Path) -> None:
     """The answer of the first attempt is lost on its way: the second is refused, and recognised as the same."""
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             runs = RunStore(js)
@@ -80,7 +80,7 @@ def stopped(bus: Bus) -> None:
 
 
 def test_a_stopped_nats_server_is_unavailable_and_then_not(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             runs = RunStore(js)

@@ -15,7 +15,7 @@ from services.workflow.store.jetstream import JetStream
 from services.workflow.store.timers import FAR, Deliver, Due, TimerStore
 from tests.support.bus import Bus, running_bus
 from tests.support.patience import PATIENCE
-from tests.support.stores import own_bus, play, ref, stores
+from tests.support.stores import play, ref, stores
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_a_timer_that_was_not_taken_is_offered_again(bus: Bus) -> None:
 
 
 def test_timers_survive_kill_9_of_nats_server(tmp_path: Path) -> None:
-    with own_bus(tmp_path) as bus:
+    with running_bus(tmp_path) as bus:
 
         async def scene(js: JetStream) -> None:
             timers, heard, now = TimerStore(js), Heard(3), time.time()

@@ -1,9 +1,8 @@
 """The workflow service's stores on a real nats-server, for one test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 import uvloop
@@ -15,7 +14,7 @@ from services.contracts.names import FunctionRef
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import JetStream
 from services.workflow.store.streams import prepare
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.buscluster import BusCluster
 
 HEAD = Head("here/1", "running", "order", "1.0.0", "d" * 64, 1_700_000_000.25)
@@ -59,10 +58,3 @@ def play(
             await scene(js)
 
     uvloop.run(main())
-
-
-@contextmanager
-def own_bus(directory: Path) -> Iterator[Bus]:
-    """A nats-server that a test may kill."""
-    with running_bus(directory) as bus:
-        yield bus

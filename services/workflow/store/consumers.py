@@ -11,7 +11,8 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from services.contracts.subjects import WORKFLOW_QUEUE
-from services.workflow.store.jetstream import JetStream, Unavailable, place
+from services.workflow.store.jetstream import JetStream, Unavailable
+from services.workflow.store.messages import place
 
 log = logging.getLogger("store")
 

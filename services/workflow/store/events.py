@@ -15,7 +15,8 @@ from services.contracts.events import timestamp
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.consumers import Following, share
-from services.workflow.store.jetstream import JetStream, Message, Outrun, place
+from services.workflow.store.jetstream import JetStream, Outrun
+from services.workflow.store.messages import Message, place
 
 log = logging.getLogger("events")
 

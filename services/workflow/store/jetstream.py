@@ -10,7 +10,7 @@ import itertools
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from nats.aio.msg import Msg
@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 from services.common.natsclient import FastClient
 from services.contracts.errors import FaasError
 from services.contracts.headers import check_size
+from services.workflow.store.messages import Message, message_of
 
 TIMEOUT = 5.0
 """Seconds for one answer."""
@@ -50,33 +51,6 @@ class Refused(Unavailable):
     def __init__(self, code: int, description: str) -> None:
         super().__init__(f"{description} ({code})")
         self.code = code
-
-
-class Message(msgspec.Struct, frozen=True):
-    """A message of a stream."""
-
-    subject: str
-    sequence: int
-    headers: Mapping[str, str]
-    data: bytes
-
-
-class Place(NamedTuple):
-    """Where a delivered message stands: its sequence in the stream, its number of those that its consumer delivered,
-    when it was stored (epoch seconds), and how many follow."""
-
-    sequence: int
-    of_consumer: int
-    stored: float
-    pending: int
-
-
-def place(reply: str) -> Place:
-    """From a delivered message's reply subject (NATS ADR-15): ``$JS.ACK.``, with domains ``<domain>.<account>.``, then
-    ``<stream>.<consumer>.<delivered>.<sequence>.<of consumer>.<time>.<pending>`` and perhaps more."""
-    tokens = reply.split(".")
-    at = 5 if len(tokens) == 9 else 7
-    return Place(int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 2]) / 1e9, int(tokens[at + 3]))
 
 
 class _Error(msgspec.Struct):
@@ -137,7 +111,7 @@ class JetStream:
             return
         headers: Mapping[str, str] = answer.headers or {}
         if "Nats-Sequence" in headers:
-            batch.messages.append(_message(headers, answer.data))
+            batch.messages.append(message_of(headers, answer.data))
         else:
             batch.end.set_result(headers)
 
@@ -207,7 +181,7 @@ class JetStream:
         """The last message on ``subject``, perhaps of a moment ago: any replica may answer. Raises Unavailable."""
         answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}")
         headers: Mapping[str, str] = answer.headers or {}
-        return _message(headers, answer.data) if "Nats-Sequence" in headers else None
+        return message_of(headers, answer.data) if "Nats-Sequence" in headers else None
 
     async def sure_last(self, stream: str, subject: str) -> Message | None:
         """The last message on ``subject`` as the stream's leader has it. Raises Unavailable."""
@@ -285,8 +259,3 @@ def _check_size(subject: str, body: bytes, fields: dict[str, str]) -> None:
         check_size(fields, body)
     except FaasError as error:
         raise Refused(_TOO_LARGE, f"a message on {subject}: {error.message}") from None
-
-
-def _message(headers: Mapping[str, str], data: bytes) -> Message:
-    """A message as a direct get gives it."""
-    return Message(headers["Nats-Subject"], int(headers["Nats-Sequence"]), headers, data)

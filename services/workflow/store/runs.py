@@ -12,7 +12,8 @@ from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.blobs import BlobStore, missing
 from services.workflow.store.heads import Head, from_headers
-from services.workflow.store.jetstream import PATIENCE, JetStream, Message, Outrun, Unavailable
+from services.workflow.store.jetstream import PATIENCE, JetStream, Outrun, Unavailable
+from services.workflow.store.messages import Message
 from services.workflow.store.scan import scan
 from services.workflow.worker.protocol import History
 from services.workflow.worker.transition import digests

@@ -9,7 +9,8 @@ from typing import Any
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from services.workflow.store.jetstream import TIMEOUT, JetStream, Message, Unavailable, place
+from services.workflow.store.jetstream import TIMEOUT, JetStream, Unavailable
+from services.workflow.store.messages import Message, place
 
 _PAGE = 1000
 """Messages asked for at once: few enough that whoever looks at them does not stop the loop."""
