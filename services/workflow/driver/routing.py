@@ -117,7 +117,10 @@ class Routing:
 
     async def _hand_over(self, instance: str, ref: FunctionRef, wanted: Wanted) -> None:
         subject = f"{subjects.instance(instance)}.{DELIVER}.{ref.namespace}.{ref.name}"
-        reply = await self._replies.request(subject, {}, encode(wanted), "", _SECONDS)
+        try:
+            reply = await self._replies.request(subject, {}, encode(wanted), "", _SECONDS)
+        except FaasError as error:  # it is gone, or slow: a stimulus that comes twice does no harm
+            raise Moved(f"{ref}: {error}") from None
         fields = reply.headers or {}
         if fields.get(headers.STATUS) != "200":
             log.info("run %s: %s did not take a stimulus", ref, instance)

@@ -87,6 +87,8 @@ class Runs:
 
     async def reopen(self, ref: FunctionRef, head: Head, last: int, wanted: Wanted) -> Run:
         """Goes on with a run that had ended (Retry). Raises Moved when another has, FaasError."""
+        if ref in self.open:
+            raise Moved(str(ref))
         run = Run(ref, head, last)
         self._transitions.workers.forget(run.name)
         self.open[ref] = run

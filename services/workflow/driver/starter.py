@@ -12,7 +12,7 @@ from services.contracts.runs import StartRun, new_run_id
 from services.workflow.controller.definitions import Accepted, Definitions
 from services.workflow.driver.documents import Documents
 from services.workflow.driver.run import Run
-from services.workflow.driver.runs import Runs
+from services.workflow.driver.runs import Moved, Runs
 from services.workflow.engine.stimuli import Continue
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import Outrun
@@ -53,16 +53,22 @@ class Starter:
         given = b"{}" if isinstance(asked.input, msgspec.UnsetType) else bytes(asked.input)
         try:
             await self._runs.begin(ref, head, Begin(ref.name, secrets.token_hex(_SEED_BYTES), given))
-        except Outrun:
-            found = await self._store.head(ref)
-            if found is None:
-                raise FaasError(Code.RUN_NOT_FOUND, f"run {ref} was there and has just been removed") from None
-            return self._found(workflow, ref, found[0])
+        except (Outrun, Moved):
+            return await self._stored(workflow, ref)
         return Started(ref, head, True)
 
     async def _open(self, workflow: FunctionRef, ref: FunctionRef, run: Run) -> Started:
-        await self._runs.ask(run, Continue())  # it may be on its way into the store
+        try:
+            await self._runs.ask(run, Continue())  # it may be on its way into the store
+        except (Outrun, Moved):
+            return await self._stored(workflow, ref)
         return self._found(workflow, ref, run.head(self._owner, run.status, run.ended, run.unsent))
+
+    async def _stored(self, workflow: FunctionRef, ref: FunctionRef) -> Started:
+        found = await self._store.head(ref)
+        if found is None:
+            raise FaasError(Code.DRAINING, f"run {ref} is not there; try again", retry_after=1)
+        return self._found(workflow, ref, found[0])
 
     def _found(self, workflow: FunctionRef, ref: FunctionRef, head: Head) -> Started:
         if head.workflow != workflow.name:
