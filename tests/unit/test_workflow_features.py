@@ -63,6 +63,9 @@ Feature: outlines
       sum: <sum>
       \"\"\"
     But task "add" should run once
+    And the workflow output should have properties sum
+    And the workflow output should have properties '$.sum' and "sum"
+    And the workflow output should not have a '[0].sum' property
 
     Examples: small ones
       | a | b | sum |

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from services.contracts.workflow.calls import AsyncApiArguments
-from services.workflow.calls.documents import Document, follow, objects
+from services.workflow.calls.documents import Document, follow, listed, objects
 from services.workflow.calls.problems import configuration
 from services.workflow.calls.values import text_of
 
@@ -50,11 +50,11 @@ def channel_of(document: Document, arguments: AsyncApiArguments) -> Channel:
         if not isinstance(item.get("address"), str):
             raise configuration(f"{place}: the channel of {arguments.operation} has no address")
         address = item["address"]
-        wanted = [str(objects(each).get("$ref", "")).rpartition("/")[2] for each in item.get("servers") or []]
+        wanted = [str(objects(each).get("$ref", "")).rpartition("/")[2] for each in listed(item.get("servers"))]
         message = next(iter(objects(item.get("messages")).values()), None)
     else:
         raise configuration(f"{place}: expected AsyncAPI 2.x or 3.x")
-    host, port, tls = _server(document, arguments, wanted or [])
+    host, port, tls = _server(document, arguments, listed(wanted))
     return Channel(
         host=host, port=port, tls=tls,
         subject=_subject(address, item, root, place), correlation=_correlation(root, message, place),

@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -22,8 +24,37 @@ _refusals: ContextVar[list[str]] = ContextVar("refusals")
 """Where the refusals of the connection being made are noted: the client in between tells errors apart by text alone."""
 
 
+_LOOK_UPS = 64
+"""Names that are looked up at once."""
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+
+
 class AddressRefused(OSError):
     """The address is not for workflows."""
+
+
+class Names(AbstractResolver):
+    """The system's look-up, in threads of its own: a name whose servers do not answer holds one up for a long time."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOK_UPS, "names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a host. Raises OSError."""
+        work = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, family=family)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return [
+            ResolveResult(
+                hostname=host, host=str(address[0]), port=int(address[1]), family=kind, proto=protocol, flags=_NUMERIC
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Waits for no look-up."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Network:
@@ -31,7 +62,7 @@ class Network:
 
     def __init__(self, limits: Limits, resolver: AbstractResolver | None = None) -> None:
         self._limits = limits
-        self._resolver = resolver or aiohttp.ThreadedResolver()
+        self._resolver = resolver or Names()
 
     def connector(self) -> aiohttp.TCPConnector:
         """For an HTTP client. No connection is used twice: on one that its server is just closing, a request would
@@ -39,6 +70,10 @@ class Network:
         return aiohttp.TCPConnector(
             resolver=self._resolver, socket_factory=self._socket, force_close=True, limit=0, use_dns_cache=False
         )
+
+    async def close(self) -> None:
+        """Ends what looks up names."""
+        await self._resolver.close()
 
     async def connect(self, host: str, port: int, place: str) -> socket.socket:
         """A connected socket. Raises CallError; ``place`` is how its text calls the other side."""

@@ -162,7 +162,10 @@ def _server(document: Document, servers: list[Any]) -> str:
             lambda found, known=variables: str(objects(known.get(found[1])).get("default", "")),  # type: ignore[misc]
             str(objects(server).get("url", "/")),
         )
-        made.append(str(document.url.join(URL(filled))))
+        try:
+            made.append(str(document.url.join(URL(filled))))
+        except ValueError:
+            continue  # not a URL: as good as none
     usable = [url for url in made if url.startswith(("http://", "https://"))]
     if not usable:
         raise configuration(f"{document.place}: no server with http or https")

@@ -46,7 +46,7 @@ class Outside:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Outside":
-        network = self.network()
+        network = self._network = self.network()
         self._session = aiohttp.ClientSession(
             connector=network.connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -66,6 +66,7 @@ class Outside:
     ) -> None:
         assert self._session is not None
         await self._session.close()
+        await self._network.close()
 
     def network(self) -> Network:
         """Makes the connections."""

@@ -47,11 +47,18 @@ def _error(world: World, block: str) -> None:
     _check_error(world.outcome.error, block)
 
 
+def _names(text: str) -> list[str]:
+    """Quoted names; without quotes, words."""
+    quoted = re.findall(r"['\"]([^'\"]+)['\"]", text)
+    return quoted or [word for word in re.split(r"[\s,]+", text) if word and word != "and"]
+
+
 def _property(world: World, path: str) -> Any:
+    """What is at a path such as ``pets.0.name`` or ``pets[0].name``."""
     value = world.outcome.output
     if isinstance(value, dict) and path in value:
         return value[path]
-    for name in path.split("."):
+    for name in filter(None, path.removeprefix("$").replace("[", ".").replace("]", "").split(".")):
         if isinstance(value, list) and name.isdigit() and int(name) < len(value):
             value = value[int(name)]
         elif isinstance(value, dict) and name in value:
@@ -64,14 +71,14 @@ def _property(world: World, path: str) -> Any:
 @step(rf"the workflow(?:'s)? output should have (?:the )?(?:an? )?(?:property|properties) {NAMES}")
 @step(rf"the workflow(?:'s)? output should have an? {NAMES} property")
 def _properties(world: World, names: str) -> None:
-    for name in re.findall(r"['\"]([^'\"]+)['\"]", names):
+    for name in _names(names):
         _property(world, name)
 
 
 @step(rf"the workflow(?:'s)? output should not have (?:the )?(?:an? )?(?:property|properties) {NAMES}")
 @step(rf"the workflow(?:'s)? output should not have an? {NAMES} property")
 def _no_properties(world: World, names: str) -> None:
-    for name in re.findall(r"['\"]([^'\"]+)['\"]", names):
+    for name in _names(names):
         try:
             _property(world, name)
         except Failed:

@@ -52,7 +52,7 @@ class World:
 
 StepFunction = Callable[..., None]
 _STEPS: list[tuple[re.Pattern[str], StepFunction]] = []
-NAMES = r"((?:['\"][^'\"]+['\"](?:\s*,\s*|\s+and\s+)?)+)"
+NAMES = r"((?:(?:['\"][^'\"]+['\"]|[\w.\[\]$]+)(?:\s*,\s*|\s+and\s+)?)+)"
 NAME = r"['\"]([^'\"]+)['\"]"
 TASK = r"(?:the )?(?:task )?['\"]?([^\s'\"]+)['\"]?"
 
