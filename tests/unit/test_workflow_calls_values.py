@@ -64,7 +64,7 @@ def test_query_parameters_are_added_to_those_of_the_uri() -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["/relative", "ftp://x.example", "https://", "//x.example/", "file:///etc/passwd", "http://u:p@x.example/",
+    "uri", ["/relative", "ftp://x.example", "//x.example/", "file:///etc/passwd", "http://u:p@x.example/",
             "x", "http://u@x.example/", "http://[::1", "http://x.example:99999/", None, {"a": 1}],
 )  # fmt: skip
 def test_what_is_no_http_uri_is_refused_without_being_shown(uri: Any) -> None:
@@ -72,6 +72,13 @@ def test_what_is_no_http_uri_is_refused_without_being_shown(uri: Any) -> None:
         url_of(uri, [])
     assert raised.value.error["status"] == 400
     assert "x.example" not in raised.value.error["detail"]
+
+
+def test_a_uri_without_a_host_is_one_that_nobody_answers_at() -> None:
+    for uri in ("https://", "http:", "http:///path"):
+        with pytest.raises(CallError) as raised:
+            url_of(uri, [])
+        assert (raised.value.error["type"].rpartition("/")[2], raised.value.error["status"]) == ("communication", 503)
 
 
 def test_methods() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from yarl import URL
 
-from services.workflow.calls.problems import configuration
+from services.workflow.calls.problems import UNREACHABLE, CallError, configuration
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -75,8 +75,10 @@ def url_of(value: Any, query: list[tuple[str, str]]) -> URL:
     text = text_of(value, "endpoint")
     try:
         url = URL(text)
-        if url.scheme not in ("http", "https") or not url.raw_host or not url.port:
-            raise configuration("endpoint: expected an absolute URI with http or https and a host")
+        if url.scheme not in ("http", "https"):
+            raise configuration("endpoint: expected an absolute URI with http or https")
+        if not url.raw_host or not url.port:  # the specification's own example of an invalid call is an unreachable one
+            raise CallError("communication", "endpoint: the URI has no host", UNREACHABLE)
         if url.raw_user is not None or url.raw_password is not None:
             raise configuration("endpoint: a user in a URI is not taken: use authentication")
     except ValueError:

@@ -11,7 +11,7 @@ from yarl import URL
 from services.workflow.calls import Limits, Outside, parse_networks
 from services.workflow.calls.exchange import Exchange, Reply, Request
 from services.workflow.calls.network import Network
-from services.workflow.calls.problems import CallError
+from services.workflow.calls.problems import UNREACHABLE, CallError
 
 LIMITS = Limits(allowed=parse_networks("127.0.0.0/8, ::1/128"), connect=5.0, total=30.0)
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -29,7 +29,7 @@ def mapped(url: URL, hosts: Mapping[str, str]) -> URL:
     if base is None:
         if url.host in _LOCAL:
             return url
-        raise CallError("communication", f"host {url.host} has no --map")
+        raise CallError("communication", f"host {url.host} has no --map", UNREACHABLE)
     query = f"?{url.raw_query_string}" if url.raw_query_string else ""
     return URL(base.rstrip("/") + url.raw_path + query, encoded=True)
 

@@ -313,6 +313,25 @@ Feature: Call HTTP
     type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
     """
 
+  Scenario: A call to nowhere, as in the reference of the language
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-call-to-nowhere-as-in-the-reference-of-the-lang, version: '1.0.0' }
+    do:
+      - trySomething:
+          try: [ { invalidHttpCall: { call: http, with: { method: get, endpoint: 'https://' } } } ]
+          catch:
+            errors: { with: { type: https://open-workflow-specification.org/dsl/errors/types/communication, status: 503 } }
+            as: error
+            retry: { delay: { seconds: 3 }, backoff: { exponential: {} }, limit: { attempt: { count: 5 } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 503 }
+    """
+    And invalidHttpCall should run 6 times
+
   Scenario: A host that is not there is a communication error
     Given a workflow with definition:
     """yaml
