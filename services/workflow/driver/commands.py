@@ -55,7 +55,6 @@ class Commands:
             p.EmitEvent: lambda run, command: self._start(run, command.task, self._events.emit(run, command)),
             p.StartChild: self._start_child,
             p.SetTimer: lambda run, command: self._timers.set(run, command.timer, command.at),
-            p.DropTimer: lambda run, command: self._timers.drop(run, command.timer),
             p.Listen: self._listen,
             p.DropWait: self._drop,
         }
@@ -64,9 +63,13 @@ class Commands:
         """Begins to carry out what a transition asks for. Waits for nothing but room in the connection's buffer.
         ``unsent``: tasks whose calls the last owner did not make, although they are commanded as repeated."""
         published = []
+        set_again = {command.timer for command in commands if isinstance(command, p.SetTimer)}
         for command in commands:
             if isinstance(command, p.PublishEvent):
                 published.append(command)
+                continue
+            if isinstance(command, p.DropTimer):
+                self._timers.drop(run, command.timer, command.timer in set_again)
                 continue
             if isinstance(command, p.CallFunction | p.CallOutside) and command.task in unsent:
                 command.repeated = False

@@ -74,10 +74,11 @@ class Parts:
         self.events = Hub(event_store, bus, self._on_event)
         self.door = Door(event_store, bus, tasks)
         outside_calls = CallsOutside(outside, documents, secrets, self.runs)
-        self.runs.serve(Commands(self.runs, calls, outside_calls, self.events, timers, self.children, bus, tasks))
         self.recovery = Recovery(
             self.runs, self.routing, self.transitions, self.members, self.children, settings.scan_seconds
         )
+        commands = Commands(self.runs, calls, outside_calls, self.events, timers, self.children, bus, tasks)
+        self.runs.serve(commands, self.recovery.look)
         known = self.controller.definitions
         self.clock = Clock(self.timer_store, known, self.starter.start, self.store.head)
         self.event_schedules = EventSchedules(event_store, pool, self.starter.start, known.settled)

@@ -3,6 +3,7 @@ step, append, commands, again."""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from services.contracts.errors import Code, FaasError
@@ -31,6 +32,8 @@ log = logging.getLogger("workflow")
 
 _PAUSE = 0.2
 """Seconds before what the store or the API server did not answer is asked again."""
+_ASIDE = 2.0
+"""Seconds after which a run that was let go of is looked for: it may be nobody's."""
 
 
 class Moved(Exception):
@@ -67,9 +70,9 @@ class Runs:
         self._transitions = transitions
         self._tasks = tasks
 
-    def serve(self, obeys: Obeys) -> None:
-        """Who carries out commands: needed before the first run."""
-        self._obeys = obeys
+    def serve(self, obeys: Obeys, look: Callable[[], None]) -> None:
+        """Needed before the first run: who carries out commands, and who looks for runs without an owner."""
+        self._obeys, self._look = obeys, look
 
     async def begin(self, ref: FunctionRef, head: Head, begin: Begin) -> Run:
         """Starts a run that there is none of; returns when its first transition is stored. Raises Outrun when there is
@@ -125,7 +128,7 @@ class Runs:
     async def go_on(self, run: Run, wanted: Wanted) -> None:
         """As ``put``, in the task that calls it."""
         run.queue.append((wanted, None))
-        if not run.busy:
+        if not run.busy and self.open.get(run.ref) is run:
             run.busy = True
             await self._drive(run)
 
@@ -155,7 +158,8 @@ class Runs:
             await link.up.wait()
         try:
             stepped = await self._transitions.make(run, [wanted for wanted, _ in taken])
-            unsent, left = run.unsent, self._left(run, stepped, taken)
+            leaving, unsent = self.leaving, run.unsent
+            left = self._left(run, stepped, taken) if leaving else frozenset()
             if stepped.message:
                 await self._transitions.store_it(run, stepped, left)
             elif left != unsent:  # before they are made: the next owner must not take them for unmade
@@ -174,22 +178,20 @@ class Runs:
             await asyncio.sleep(_PAUSE)
             return
         self.figures.steps += 1
-        await self._stored(run, stepped, taken, unsent)
+        for _, told in taken:
+            _tell(told)
+        await self._follow(run, stepped, unsent, leaving)
 
     def _left(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
         """The tasks whose calls are left to the next owner, when this one is leaving: it may make them without fear."""
-        if not self.leaving:
-            return frozenset()
         calls = [each for each in stepped.commands if isinstance(each, CallFunction | CallOutside)]
         left = frozenset(each.task for each in calls if not each.repeated or each.task in run.unsent)
         return left if isinstance(taken[0][0], Recovered) else run.unsent | left
 
-    async def _stored(self, run: Run, stepped: Stepped, taken: list[Handed], unsent: frozenset[int]) -> None:
-        """What follows from a transition that is in the history, in the order that others may rely on."""
-        for _, told in taken:
-            _tell(told)
+    async def _follow(self, run: Run, stepped: Stepped, unsent: frozenset[int], leaving: bool) -> None:
+        """What follows from a transition that is in the history. ``leaving``: as it was stored, its calls are left."""
         commands = stepped.commands
-        if self.leaving:
+        if leaving:
             commands = [each for each in commands if isinstance(each, PublishEvent)]
         elif stepped.more:
             run.queue.insert(0, (Continue(), None))
@@ -238,6 +240,7 @@ class Runs:
         if not new:
             self.figures.lost += 1
             log.info("run %s is driven by another", run.name)
+            asyncio.get_running_loop().call_later(_ASIDE, self._look)
         self._transitions.workers.forget(run.name)
         for _, told in taken:
             _tell(told, error if new else Moved(run.name))
