@@ -11,6 +11,7 @@ import pytest
 
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
+from services.workflow.store import timers as timers_module
 from services.workflow.store.jetstream import JetStream
 from services.workflow.store.timers import FAR, Deliver, Due, TimerStore
 from tests.support.bus import Bus, running_bus
@@ -179,3 +180,28 @@ def test_timers_that_became_due_while_no_service_ran_fire_when_one_comes(bus: Bu
         assert sorted(timer for _, timer, _ in heard.found) == ["1.wait", "2.wait"]
 
     play(bus, scene)
+
+
+def test_who_leaves_hands_over_the_timers_that_it_holds(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(js: JetStream) -> None:
+        timers, first, second = TimerStore(js), Heard(1), Heard(1)
+        monkeypatch.setattr(
+            timers_module, "_TAKE_SECONDS", 2 * PATIENCE
+        )  # it is not for having died that it is offered
+        monkeypatch.setattr(timers_module, "LEAD", 60.0)
+        async with Consuming(timers, first.deliver):
+            await timers.schedule(ref("held"), "1.wait", time.time() + 50)
+            async with asyncio.timeout(PATIENCE):
+                while not await held(js):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        monkeypatch.setattr(timers_module, "LEAD", 0.5)
+        async with Consuming(timers, second.deliver):
+            await second.all()
+        assert first.found == []
+
+    play(bus, scene)
+
+
+async def held(js: JetStream) -> int:
+    """Timers that somebody has and has not acknowledged."""
+    return int((await js.api(f"CONSUMER.INFO.{streams.TIMERS}.fired"))["num_ack_pending"])

@@ -94,9 +94,12 @@ class TimerStore:
         async with asyncio.TaskGroup() as tasks:
             taker = _Taker(self._js, deliver, tasks)
             every = streams.fired(FunctionRef("*", "*"), "*")
-            await share(
-                self._js, streams.TIMERS, _CONSUMER, every, streams.DUE, _TAKE_SECONDS, taker.take, _MOST_WAITING
-            )
+            try:
+                await share(
+                    self._js, streams.TIMERS, _CONSUMER, every, streams.DUE, _TAKE_SECONDS, taker.take, _MOST_WAITING
+                )
+            finally:
+                await taker.close()
 
 
 class _Taker:
@@ -107,15 +110,24 @@ class _Taker:
         self._deliver = deliver
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
+        self._held: dict[str, asyncio.TimerHandle] = {}
+
+    async def close(self) -> None:
+        """Lets go of what is held: it is offered to another at once."""
+        for reply, handle in self._held.items():
+            handle.cancel()
+            with suppress(NatsError):
+                await self._js.bus.publish(reply, b"-NAK")
 
     async def take(self, message: Msg) -> None:
         """A timer that is due, or is within LEAD."""
         due = _decode(message.data)
         wait = due.at - time.time() + 0.002  # uvloop's clock has milliseconds: none fires before its time
         # one whose waker sleeps past its acknowledgement would be given to another: no longer than LEAD, ever
-        self._loop.call_later(min(max(wait, 0.0), LEAD), self._start, message, due)
+        self._held[message.reply] = self._loop.call_later(min(max(wait, 0.0), LEAD), self._start, message, due)
 
     def _start(self, message: Msg, due: Due) -> None:
+        self._held.pop(message.reply, None)
         self._tasks.create_task(self._fire(message, due))
 
     async def _fire(self, message: Msg, due: Due) -> None:
