@@ -26,5 +26,6 @@ def test_killed_at_random_moments_nothing_is_lost_or_repeated(tmp_path: Path) ->
     print(
         f"seed {seed}: {on.kills.total()} kills {dict(on.kills)}; {len(runs.ended)} runs, all completed, in at most "
         f"{runs.slowest:.1f} s each; {repeats} repeats of calls without a recorded outcome, none of a recorded step; "
+        f"{runs.caught} lost outcomes caught; "
         f"the longest standstill: {runs.standstill[0]:.1f} s in {runs.standstill[1]}"
     )

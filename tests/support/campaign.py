@@ -157,6 +157,8 @@ class Runs:
     started: int = 0
     ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     slowest: float = 0.0
+    caught: int = 0
+    """Errors that runs caught: outcomes that were lost."""
     standstill: tuple[float, str] = (0.0, "")
     """The longest time between two transitions of a run, and where that was."""
 
@@ -230,6 +232,7 @@ async def verify(stage: Stage, runs: Runs) -> None:
     for run in runs.ended:
         records = [record async for record in _history(runs, run)]
         for record in records:
+            runs.caught += record["record"] == "ErrorCaught"
             if record["record"] == "TaskAnswered":
                 key, moment = f"default.{run}.{record['frame']}", float(record["at"])
                 late += [(key, moment, each) for each in (*once.get(key, []), *again.get(key, [])) if each > moment]
