@@ -129,11 +129,13 @@ class EventStore:
             async def work(message: Msg) -> None:
                 try:
                     done = await take(_delivered(message))
+                except asyncio.CancelledError:  # this service stops: another takes it at once
+                    await self._answer(message, b"-NAK")
+                    raise
                 except Exception:  # one event that can't be taken must not end the others; it is offered again
                     log.exception("an event on %s was not taken", message.subject)
                     done = False
-                with suppress(NatsError):  # without a connection it stays unanswered, and is offered again
-                    await self._js.bus.publish(message.reply, _ACK if done else _AGAIN)
+                await self._answer(message, _ACK if done else _AGAIN)
 
             async def on_message(message: Msg) -> None:
                 tasks.create_task(work(message))
@@ -148,6 +150,10 @@ class EventStore:
                 on_message,
                 _MOST_WAITING,
             )
+
+    async def _answer(self, message: Msg, answer: bytes) -> None:
+        with suppress(NatsError):  # without a connection it stays unanswered, and is offered again
+            await self._js.bus.publish(message.reply, answer)
 
 
 def _stored_at(message: Message) -> float:
