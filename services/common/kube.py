@@ -69,6 +69,8 @@ class KubeClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._session.connector is not None:
+            await self._session.connector.close(abort_ssl=True)  # else a goodbye in TLS may outlive the event loop
         await self._client.close()
 
     async def _headers(self, content_type: str | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import uvloop
 import yaml
 
 from services.common import bus as nats_bus
@@ -82,6 +83,11 @@ def api(server: ApiServer) -> Iterator[Api]:
         api.delete(f"{WORKFLOWS}/{item['metadata']['name']}")
 
 
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110  # nothing tells
+        await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def documents(bus: Bus) -> AsyncIterator[DefinitionStore]:
     connection = await nats_bus.connect(load(Common, bus.environment("workflow")), "workflow")
@@ -100,7 +106,9 @@ async def controlled(server: ApiServer, bus: Bus, starts: Starts) -> AsyncIterat
         controller = Controller(kube, Checks(), store)
         running = asyncio.create_task(controller.run(starts.start))
         try:
+            await until(lambda: controller.missing() is None)
             yield controller
+            await until(lambda: controller.pending == 0)  # a request that is cancelled may leave its socket open
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -113,7 +121,7 @@ def during(server: ApiServer, bus: Bus, starts: Starts, test: Callable[[Controll
         async with asyncio.timeout(PATIENCE), controlled(server, bus, starts) as controller:
             await test(controller)
 
-    asyncio.run(run())
+    uvloop.run(run())  # as the service does
 
 
 def manifest(name: str, *tasks: dict[str, Any], version: str = "0.1.0", **spec: Any) -> dict[str, Any]:
@@ -215,7 +223,6 @@ def test_an_input_asks_for_one_run_whatever_happens(server: ApiServer, bus: Bus,
         assert (await status(api, "once", lambda s: s["observedGeneration"] == 2))["run"] == found["run"]
 
     async def second(controller: Controller) -> None:
-        await controller.definitions.synced.wait()
         api.create(WORKFLOWS, manifest("later"))
         await status(api, "later", lambda s: s["observedGeneration"] == 1)  # "once" was looked at before it
 
@@ -266,13 +273,10 @@ def test_secrets_are_texts_by_key_and_follow_a_change(
 def test_idempotent_functions_are_known(server: ApiServer, bus: Bus, api: Api) -> None:
     async def test(controller: Controller) -> None:
         ref = FunctionRef("default", "again")
-        await controller.functions.synced.wait()
-        assert controller.missing() is None
         assert not controller.functions.idempotent(ref)
         spec = {"idempotent": True, "source": {"inline": {"main.py": "handle = print"}}}
         api.create(FUNCTIONS, {"metadata": {"name": "again"}, "kind": "Function", "spec": spec} | _VERSION)
-        while not controller.functions.idempotent(ref):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: controller.functions.idempotent(ref))
 
     during(server, bus, Starts(), test)
 

@@ -54,6 +54,11 @@ class Controller:
         known = self.definitions.synced.is_set() and self.functions.synced.is_set()
         return None if known else "the API server has not told what there is"
 
+    @property
+    def pending(self) -> int:
+        """How many Workflows are being looked at."""
+        return len(self._under_way)
+
     async def run(self, start: Start) -> None:
         """Works until cancelled. ``start`` starts the runs that Workflows ask for by their ``spec.input``."""
         self._start = start
