@@ -26,7 +26,8 @@ _PASSED_ON: tuple[str, ...] = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 def processes(layout: Layout, ports: Ports, environ: dict[str, str]) -> list[ProcessSpec]:
-    """All processes, in an order that starts the most needed first. ``environ`` gives PATH, locale and GOMAXPROCS."""
+    """All processes, in an order that starts the most needed first. ``environ`` gives PATH, locale,
+    GOMAXPROCS, and FAAS_ALLOWED_ADDRESSES: which networks workflows may call."""
     base: dict[str, str] = {key: environ[key] for key in _PASSED_ON if key in environ}
     base |= {"PYTHONUNBUFFERED": "1"}
     secret = layout.secrets
@@ -71,7 +72,12 @@ def processes(layout: Layout, ports: Ports, environ: dict[str, str]) -> list[Pro
         ),
         service("router", ports.router),
         service("scaler", ports.scaler, archive_key_file=archive_key, gateway_url=gateway),
-        service("workflow", ports.workflow, drain_seconds="10"),  # within the supervisor's patience
+        service(
+            "workflow",
+            ports.workflow,
+            drain_seconds="10",  # within the supervisor's patience
+            allowed_addresses=environ.get("FAAS_ALLOWED_ADDRESSES", ""),
+        ),
         python("cli.local.controllers", "--kubeconfig", str(layout.kubeconfig)),
     ]
 

@@ -21,3 +21,10 @@ def test_nothing_else_of_the_users_environment_leaks() -> None:
     for name in ("nats", "gateway", "kubelet", "router"):
         assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONPATH"} & environment(name, environ).keys()
     assert "GOMAXPROCS" not in environment("router", environ)
+
+
+def test_workflows_may_call_what_the_user_lists() -> None:
+    assert environment("workflow", {"PATH": "/bin"})["FAAS_ALLOWED_ADDRESSES"] == ""
+    listed = {"PATH": "/bin", "FAAS_ALLOWED_ADDRESSES": "10.0.0.0/8"}
+    assert environment("workflow", listed)["FAAS_ALLOWED_ADDRESSES"] == "10.0.0.0/8"
+    assert "FAAS_ALLOWED_ADDRESSES" not in environment("gateway", listed)
