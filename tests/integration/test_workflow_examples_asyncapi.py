@@ -15,7 +15,9 @@ from tests.support.flow import Caller, Platform, running_platform
 from tests.support.workflows import OPENWORKFLOW
 from tests.workflow import stubs
 from tests.workflow.ctk.driver import Case, Outcome
+from tests.workflow.ctk.memory import MemoryDriver
 from tests.workflow.ctk.phrases import has
+from tests.workflow.ctk.run import run_directory
 from tests.workflow.ctk.service import ServiceDriver
 from tests.workflow.stubs import TOKEN
 
@@ -167,3 +169,45 @@ def test_messages_that_were_consumed_stay_so_when_the_service_is_killed(tmp_path
 
 async def _runs(caller: Caller) -> list[dict[str, Any]]:
     return list((await caller.ask("list", "runs")).json["items"])
+
+
+BOTH = """
+Feature: messages
+  Scenario: what one branch tells another hears
+    Given a workflow with definition:
+    \"\"\"yaml
+    document: { dsl: '1.0.3', namespace: default, name: both, version: '1.0.0' }
+    do:
+      - both:
+          fork:
+            branches:
+              - hear:
+                  call: asyncapi
+                  with:
+                    document: { endpoint: https://fake.com/docs/asyncapi.json }
+                    operation: getNotifications
+                    subscription: { filter: '${ .payload.n > 1 }', consume: { amount: 1 } }
+                  output: { as: '.[0].payload.n' }
+              - tell:
+                  do:
+                    - first: { wait: PT1S }
+                    - one: { call: asyncapi, with: { document: { endpoint: https://fake.com/docs/asyncapi.json }, operation: getNotifications, message: { payload: { n: 1 } } } }
+                    - two: { call: asyncapi, with: { document: { endpoint: https://fake.com/docs/asyncapi.json }, operation: getNotifications, message: { payload: { n: 2 } } } }
+    \"\"\"
+    When the workflow is executed
+    Then the workflow should complete with output:
+    \"\"\"yaml
+    [ 2, null ]
+    \"\"\"
+"""  # noqa: E501
+
+
+def test_the_kits_runner_speaks_to_nats_servers_that_are_mapped(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    (tmp_path / "x.feature").write_text(BOTH)
+    made = document(elsewhere.port)
+    made["servers"]["staging"]["host"] = "nats.example:4333"
+    stubs.documents["asyncapi"] = made
+    with stubs.stubs() as hosts:
+        mapped = {"nats.example:4333": f"nats://127.0.0.1:{elsewhere.port}"}
+        (result,) = run_directory(tmp_path, MemoryDriver(), hosts | mapped)
+    assert result.failure == ""
