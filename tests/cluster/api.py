@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"  # what `kubectl get` asks for
+IDLE_SECONDS = 30.0
+"""After which a connection is not used again: the API server closes idle ones after 90 s, which a slow test meets."""
 
 Object = dict[str, Any]
 
@@ -46,6 +49,7 @@ class Api:
         self._host, self._port = str(address.hostname), address.port or 443
         self._tls = ssl.create_default_context(cafile=str(ca_file))
         self._connection = self._connect()
+        self._used = 0.0
 
     @classmethod
     def of_kubeconfig(cls, kubeconfig: Path, ca_file: Path) -> "Api":
@@ -59,6 +63,9 @@ class Api:
         """Sends `body` as JSON (bytes as they are) and returns what came back, errors included."""
         payload = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         headers = {"Authorization": f"Bearer {self.token}", "Accept": accept, "Content-Type": content_type}
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self._connection.close()  # the request opens it again
+        self._used = time.monotonic()
         try:
             self._connection.request(method, path, payload, headers)
             response = self._connection.getresponse()

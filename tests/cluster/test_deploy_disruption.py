@@ -93,7 +93,7 @@ def test_a_new_revision_fails_no_call(two_of_each: Deployed) -> None:
     platform = two_of_each
     with load_on(platform) as load:
         platform.apply(manifest("load", source={"inline": {"main.py": ECHO.format(2)}}, scale={"min": 2, "max": 2}))
-        wait_until(lambda: platform.condition("load", "Progressing")["reason"] == "Complete", "the update is complete")
+        wait_until(lambda: is_complete(platform), "the update is complete")
         wait_until(lambda: len(platform.function_pods("load")) == 2, "the old revision's Pods are gone")
     assert others(load) == []
     assert {call.body for call in load.calls} == {b"1", b"2"}
@@ -133,6 +133,13 @@ def test_a_restarted_api_server_fails_no_call(two_of_each: Deployed) -> None:
         assert platform.faas("execute", "default/after", "{}", "--wait=60").out.endswith("result: 3\n")
     assert others(load) == []
     platform.kubectl("delete", "fn", "after", check=True)
+
+
+def is_complete(platform: Deployed) -> bool:
+    """Whether all that the function `load` says is about its present spec, and that it is brought about."""
+    generation = platform.function("load")["metadata"]["generation"]
+    found = platform.condition("load", "Progressing")
+    return (found["observedGeneration"], found["reason"]) == (generation, "Complete")
 
 
 def killed(platform: Deployed, pid: int) -> list[str]:

@@ -85,6 +85,7 @@ def test_a_secret_of_the_namespace_is_there_for_calls(platform: Deployed, add: s
     assert json.loads(done.out) == 15
     history = platform.faas("workflow", "history", "default/secretive-1", "-o", "json", check=True).out
     assert "very-secret-12" not in history + platform.kubectl("logs", "-n", SYSTEM, "deployment/workflow").out
+    platform.kubectl("delete", "secret", "pin", check=True)
 
 
 def test_http_calls_do_not_reach_into_the_cluster(platform: Deployed, tmp_path: Path) -> None:

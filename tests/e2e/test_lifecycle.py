@@ -22,7 +22,7 @@ ANY_PORTS = ("--gateway-port", "0", "--nats-port", "0")
 
 
 def faas(verb: str, directory: Path, *options: str) -> Finished:
-    return run(FAAS, verb, "--dir", str(directory), *options, timeout=150)
+    return run(FAAS, verb, "--dir", str(directory), *options, timeout=200)
 
 
 def test_up_again_changes_nothing_and_says_so(platform: Platform) -> None:

@@ -1,5 +1,6 @@
 """kill -9 loses nothing that was acknowledged, versions never go back, and writers do not overwrite each other."""
 
+import contextlib
 import http.client
 import resource
 import threading
@@ -11,6 +12,7 @@ import pytest
 from cli.local.apiserver.server import HOUSEKEEPING_SECONDS
 from tests.support.apiclient import JSON_PATCH, ApiClient, configmap
 from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.kubelet import eventually
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 WRITERS = 3
@@ -34,18 +36,15 @@ class Ledger:
 
 def write_until_killed(server: ApiServer, ledger: Ledger, writer: str, pending: dict[str, str]) -> None:
     """Create, change and delete until the connection breaks; `pending` holds the object of the unanswered request."""
-    with ApiClient(server) as client:
-        try:
-            for turn in range(100_000):
-                name = f"{writer}-{turn}"
-                pending[writer] = name
-                ledger.note(name, "1", client.create(MAPS, configmap(name, v="1")).version)
-                ledger.note(name, "2", client.patch(f"{MAPS}/{name}", {"data": {"v": "2"}}).version)
-                if turn % 3 == 0:
-                    assert client.delete(f"{MAPS}/{name}").status == 200
-                    ledger.note(name, None, 0)
-        except (OSError, http.client.HTTPException):
-            return
+    with contextlib.suppress(OSError, http.client.HTTPException), ApiClient(server) as client:
+        for turn in range(100_000):
+            name = f"{writer}-{turn}"
+            pending[writer] = name
+            ledger.note(name, "1", client.create(MAPS, configmap(name, v="1")).version)
+            ledger.note(name, "2", client.patch(f"{MAPS}/{name}", {"data": {"v": "2"}}).version)
+            if turn % 3 == 0:
+                assert client.delete(f"{MAPS}/{name}").status == 200
+                ledger.note(name, None, 0)
 
 
 def test_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
@@ -58,7 +57,9 @@ def test_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
             threads = [threading.Thread(target=write_until_killed, args=each) for each in arguments]
             for thread in threads:
                 thread.start()
+            before = ledger.writes
             time.sleep(delay)  # not for something to happen: the moment of the kill is what varies
+            eventually(lambda before=before: ledger.writes > before + 10, "writes are under way")
             assert server.stop(kill=True) == -9
             for thread in threads:
                 thread.join(timeout=60)

@@ -61,8 +61,11 @@ class Bus:
         self.process = _start(self.directory, self.port)
 
     def pause(self) -> None:
-        """SIGSTOP: connected, but silent."""
+        """SIGSTOP: connected, but silent. Returns when no thread runs any more, which nothing but its state tells."""
         self.process.send_signal(signal.SIGSTOP)
+        threads = list(Path(f"/proc/{self.process.pid}/task").iterdir())
+        while any(") T " not in (each / "stat").read_text() for each in threads):
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Ends a pause."""

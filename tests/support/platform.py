@@ -103,7 +103,7 @@ def running_platform(directory: Path) -> Iterator[Platform]:
 
 def _up(directory: Path) -> None:
     ports = ("--gateway-port", "0", "--nats-port", "0")
-    done = run(FAAS, "up", "--detach", "--dir", str(directory), *ports, timeout=150)
+    done = run(FAAS, "up", "--detach", "--dir", str(directory), *ports, timeout=200)
     assert done.code == 0, f"faas up failed:\n{done.out}{done.err}{_logs(directory)}"
 
 
