@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import json
 import time
 from pathlib import Path
 
 import pytest
 
+from services.workflow.store import streams
 from services.workflow.store.jetstream import JetStream, Unavailable
 from services.workflow.store.runs import RunStore
 from tests.support.bus import Bus, running_bus
@@ -95,5 +97,21 @@ def test_a_stopped_nats_server_is_unavailable_and_then_not(tmp_path: Path) -> No
             # what its writer knows nothing about was stored or is stored now, once
             last = await runs.append(ref("paused"), transition("b"), HEAD, first, patience=30)
             assert [page.sequence for page in await runs.page(ref("paused"))] == [first, last]
+
+        play(bus, scene)
+
+
+def test_a_small_disk_has_room_for_fewer_events(tmp_path: Path) -> None:
+    with running_bus(tmp_path) as bus:
+        config = tmp_path / "nats.conf"
+        text = json.loads(config.read_text())
+        text["jetstream"]["max_file_store"] = 300_000_000
+        config.write_text(json.dumps(text))
+        bus.restart()
+
+        async def scene(js: JetStream) -> None:
+            info = await js.api(f"STREAM.INFO.{streams.EVENTS}")
+            assert info["config"]["max_bytes"] == 256 * 2**20
+            await streams.prepare(js, 1)  # as at the next start
 
         play(bus, scene)

@@ -22,6 +22,9 @@ EVENTS = "WORKFLOW_EVENTS"
 _PREFIX = "faas.sys.workflow."
 _IN_USE = 10058
 """JetStream's error code for a stream that is there with another configuration."""
+_NO_ROOM = 10047
+"""And for a limit that is more than there is room for: nats-server sets it aside."""
+_LEAST_BYTES = 16 * 2**20
 _PAUSE = 0.2
 _DAY = 86_400
 
@@ -160,9 +163,16 @@ _NOT_READY = (10008, 10074, 10005)
 async def _ensure(js: JetStream, wanted: dict[str, Any]) -> None:
     name = wanted["name"]
     try:
-        await js.api(f"STREAM.CREATE.{name}", wanted)
+        try:
+            await js.api(f"STREAM.CREATE.{name}", wanted)
+        except Refused as error:
+            if error.code != _IN_USE:
+                raise
+            found = (await js.api(f"STREAM.INFO.{name}"))["config"]
+            await js.api(f"STREAM.UPDATE.{name}", found | wanted)
     except Refused as error:
-        if error.code != _IN_USE:
+        if error.code != _NO_ROOM or wanted.get("max_bytes", 0) < _LEAST_BYTES:
             raise
-        found = (await js.api(f"STREAM.INFO.{name}"))["config"]
-        await js.api(f"STREAM.UPDATE.{name}", found | wanted)
+        less = wanted["max_bytes"] // 4
+        log.warning("the disk has no room for a stream %s of %d bytes: it gets %d", name, wanted["max_bytes"], less)
+        await _ensure(js, wanted | {"max_bytes": less})
