@@ -26,6 +26,13 @@ do:
 NAPS = "do:\n  - nap: {wait: {milliseconds: 1500}}\n  - last: {call: add, with: {x: 1}}\n"
 
 
+LARGE = """
+do:
+  - fetch: {call: large, with: {}, export: {as: "${ . }"}}
+  - ask: {call: again, with: {}, output: {as: "${ $context }"}}
+  - measure: {set: {length: "${ .text | length }"}}
+  - send: {call: length, with: {text: "${ $context.text }"}}
+"""
 TWICE = """
 do:
   - first: {call: once, with: {}}
@@ -46,6 +53,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         running.deploy("asks-again", ASKS.format(function="again"))
         running.deploy("asks-once", ASKS.format(function="once"))
         running.deploy("asks-twice", TWICE)
+        running.deploy("large", LARGE)
         running.deploy("naps", NAPS)
         running.deploy(
             "parent", "do:\n  - child: {run: {workflow: {namespace: default, name: naps, version: latest}}}\n"
@@ -177,6 +185,24 @@ def test_a_stopped_service_that_wakes_up_is_fenced(platform: Platform) -> None:
 
     with platform.running("f") as f, platform.running("g") as g:
         services = {"f": f, "g": g}
+        play(platform, scene)
+
+
+def test_large_values_outlive_their_service(platform: Platform) -> None:
+    text = "ü" * 300_000
+
+    async def scene(made: Caller) -> None:
+        made.functions |= {"large": lambda event: {"text": text}, "length": lambda event: len(event["text"])}
+        await made.ask("start", "large", {"id": "large-1", "input": {"note": "n" * 100_000}})
+        await made.held.get()
+        service.kill()
+        service.start()
+        message, _ = await made.held.get()
+        await made.answer(message, {})
+        view = await made.ended("large-1")
+        assert (view["output"], len(view["input"]["note"])) == (len(text), 100_000)
+
+    with platform.running("k") as service:
         play(platform, scene)
 
 
