@@ -25,7 +25,7 @@ _IN_USE = 10058
 _NO_ROOM = 10047
 """And for a limit that is more than there is room for: nats-server sets it aside."""
 _LEAST_BYTES = 16 * 2**20
-_PAUSE = 0.2
+_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _DAY = 86_400
 
 
@@ -139,25 +139,18 @@ def configurations(replicas: int) -> list[dict[str, Any]]:
 async def prepare(js: JetStream, replicas: int) -> None:
     """Makes the streams, or brings them to this configuration; what else an operator has set in one stays.
 
-    Waits for a JetStream that is not there yet; cancel it to give up. Raises Refused when it will not have them.
+    Waits for a JetStream that is not there yet or will not have them, and says why; cancel it to give up.
     """
     for wanted in configurations(replicas):
+        pause = _PAUSE
         while True:
             try:
                 await _ensure(js, wanted)
                 break
-            except Refused as error:
-                if error.code < 10000 or error.code in _NOT_READY:
-                    log.warning("the stream %s can't be made yet: %s", wanted["name"], error)
-                else:
-                    raise
             except Unavailable as error:
-                log.warning("waiting for JetStream: %s", error)
-            await asyncio.sleep(_PAUSE)
-
-
-_NOT_READY = (10008, 10074, 10005)
-"""JetStream's error codes: temporarily unavailable, insufficient resources, no suitable peers: a cluster starting."""
+                log.warning("there is no stream %s yet: %s", wanted["name"], error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 async def _ensure(js: JetStream, wanted: dict[str, Any]) -> None:
