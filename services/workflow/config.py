@@ -23,7 +23,7 @@ class Settings(Common, frozen=True, kw_only=True):
     worker_memory: Annotated[int, Meta(ge=64, le=65_536)] = 512
     """MiB of address space beyond what a fresh worker has; an expression that wants more fails."""
     worker_seconds: Annotated[float, Meta(ge=0.05, le=60.0)] = 1.0
-    """Processor time that one stimulus may take a worker; the expression that it is at then fails."""
+    """Processor time that one evaluation of an expression or schema may take; it then fails."""
     alive_seconds: Annotated[float, Meta(ge=0.05, le=60.0)] = 0.5
     """How often this instance gives a sign of life."""
     dead_seconds: Annotated[float, Meta(ge=0.1, le=600.0)] = 1.5

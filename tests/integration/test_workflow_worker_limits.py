@@ -92,6 +92,20 @@ def test_only_the_round_that_runs_away_fails() -> None:
     tell(story, time=0.3)
 
 
+def test_many_slow_expressions_are_not_one_that_runs_away() -> None:
+    """Each takes a fraction of the time that one may, all together several times as much."""
+    slow = "reduce range(50000) as $i (0; . + $i)"
+    loop = definition({"all": {"for": {"in": "[range(40)]"}, "do": [{"one": {"set": f"${{ . + [{slow}] }}"}}]}})
+
+    async def story(pool: Pool) -> None:
+        run = Driven(pool, loop)
+        await run.begin([])
+        assert json.loads(run.output) == [1249975000] * 40
+        assert run.steps > 1, "it was cut into several transitions"
+
+    tell(story, time=0.2)
+
+
 def test_a_run_whose_history_is_needed_again_goes_on_after_its_runaway() -> None:
     document = definition({"first": {"call": "f"}}, caught(RUNAWAYS["until"])["do"][1])
 

@@ -140,7 +140,7 @@ def test_workers_that_are_killed_while_they_start_cost_no_run_anything() -> None
 
 
 def test_a_worker_killed_in_the_middle_of_a_step_blames_no_expression() -> None:
-    slow = definition({"count": {"set": "${ {sum: (reduce range(1500000) as $i (0; . + $i))} }"}})
+    slow = definition({"count": {"set": "${ {sum: (reduce range(1000000) as $i (0; . + $i))} }"}})
 
     async def story(pool: Pool) -> None:
         run = Driven(pool, slow)
@@ -150,7 +150,7 @@ def test_a_worker_killed_in_the_middle_of_a_step_blames_no_expression() -> None:
         await asyncio.sleep(0.1)
         await kill(pool.pids[0])
         await running
-        assert (run.status, json.loads(run.output)) == ("completed", {"sum": 1124999250000})
+        assert (run.status, json.loads(run.output)) == ("completed", {"sum": 499999500000})
 
     tell(story, time=20.0)
 

@@ -28,12 +28,18 @@ def takes(pattern: str, text: str, pointer: str) -> bool:
         return False
 
 
+def _never() -> bool:
+    return False
+
+
 class Environment(msgspec.Struct, frozen=True):
-    """``secrets``: those that the definition may use, by name. ``runtime``: the argument ``$runtime``."""
+    """``secrets``: those that the definition may use, by name. ``runtime``: the argument ``$runtime``. ``enough``:
+    whether a step has taken so long that it is to leave the rest to the next one (``Continue``)."""
 
     evaluate: Evaluate = expressions.evaluate
     validate: Validate = violation
     match: Match = takes
+    enough: Callable[[], bool] = _never
     secrets: Mapping[str, Any] = msgspec.field(default_factory=dict)
     runtime: Mapping[str, Any] = msgspec.field(
         default_factory=lambda: {"name": "faas", "version": "0.1.0", "metadata": {}}

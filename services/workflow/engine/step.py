@@ -76,7 +76,7 @@ def _waited(state: State | None, stimulus: s.Stimulus) -> Set[int]:
 def _run(session: Session) -> bool:
     """Goes on with what is ready; whether some of it is left."""
     while session.state.ready and session.state.status == "running":
-        if len(session.records) >= MAX_RECORDS:
+        if len(session.records) >= MAX_RECORDS or (session.records and session.environment.enough()):
             return True
         frame = session.state.frames[session.state.ready[0]]
         try:

@@ -17,10 +17,17 @@ V = TypeVar("V")
 
 
 class Guard:
-    """Of one request. An error that ends the process (MemoryError) leaves the note in place, on purpose."""
+    """Of one request. ``allow`` begins the time that one evaluation may take. An error that ends the process
+    (MemoryError) leaves the note in place, on purpose."""
 
-    def __init__(self, notes: Notes, forbidden: list[Forbidden], places: Mapping[int, str] | None = None) -> None:
-        self._notes, self._forbidden = notes, {each.pointer: each for each in forbidden}
+    def __init__(
+        self,
+        notes: Notes,
+        allow: Callable[[], None],
+        forbidden: list[Forbidden],
+        places: Mapping[int, str] | None = None,
+    ) -> None:
+        self._notes, self._allow, self._forbidden = notes, allow, {each.pointer: each for each in forbidden}
         self._places = places or {}
         self._number = 0
 
@@ -61,4 +68,5 @@ class Guard:
         if forbidden is not None and self._number >= forbidden.number:
             return forbidden.why
         self._notes.enter(self._number, pointer)
+        self._allow()
         return ""

@@ -7,7 +7,8 @@ import struct
 
 _HEAD = struct.Struct("<IH")
 _SIZE = 8192
-_BUSY = _SIZE - 1
+_TICKS = struct.Struct("<IB")
+_TAIL = _SIZE - _TICKS.size
 
 
 class Notes:
@@ -15,19 +16,21 @@ class Notes:
 
     def __init__(self, descriptor: int) -> None:
         self._memory = mmap.mmap(descriptor, _SIZE)
+        self._ticks = 0
 
-    def work(self, busy: bool) -> None:
-        """A request begins, or was answered."""
-        self._memory[_BUSY] = busy
+    def tick(self, busy: bool) -> None:
+        """A request or one of its stimuli begins, or (not ``busy``) it was answered."""
+        self._ticks = (self._ticks + 1) & 0xFFFFFFFF
+        _TICKS.pack_into(self._memory, _TAIL, self._ticks, busy)
 
     @property
-    def busy(self) -> bool:
-        """Whether a request is under way."""
-        return bool(self._memory[_BUSY])
+    def ticks(self) -> tuple[int, bool]:
+        """A number that changes as the worker gets on, and whether a request is under way."""
+        return _TICKS.unpack_from(self._memory, _TAIL)
 
     def enter(self, number: int, pointer: str) -> None:
         """The ``number``-th evaluation of a request (from 1) begins, of what stands at ``pointer``."""
-        text = pointer.encode()[: _BUSY - _HEAD.size]
+        text = pointer.encode()[: _TAIL - _HEAD.size]
         self._memory[_HEAD.size : _HEAD.size + len(text)] = text
         _HEAD.pack_into(self._memory, 0, number, len(text))
 

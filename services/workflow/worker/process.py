@@ -114,10 +114,10 @@ class Process(asyncio.Protocol):
                 self.kill()
 
     @property
-    def busy(self) -> bool:
-        """After the end: whether it was at a request, and not just starting."""
+    def ticks(self) -> tuple[int, bool]:
+        """A number that changes as it gets on, and whether it is at a request, and not starting or idle."""
         assert self._notes is not None
-        return self._notes.busy
+        return self._notes.ticks
 
     def evaluated(self) -> tuple[int, str]:
         """After the end: number and pointer of the evaluation that was under way; number 0: none was."""

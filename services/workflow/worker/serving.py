@@ -26,12 +26,12 @@ from services.workflow.worker.stepping import Stepper
 OUT_OF_MEMORY = 70
 """Exit code of a worker that Python told it has no memory left."""
 CHECK_BUDGET = 10
-"""How many times the time of a stimulus the check of a definition may take: it compiles hundreds of programs."""
+"""How many times the time of an evaluation the check of a definition may take: it compiles hundreds of programs."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Of one worker. ``time``: seconds on the processor per stimulus; ``memory``: bytes of address space beyond what a
-    fresh worker has; ``runs`` and ``states``: how many states of runs it remembers, and their bytes as JSON together,
+    """Of one worker. ``time``: seconds on the processor per evaluation; ``memory``: bytes of address space beyond what
+    a fresh worker has; ``runs`` and ``states``: how many states of runs it remembers, and their bytes as JSON together,
     which are about a fifth of what they take in memory."""
 
     time: float = 1.0
@@ -51,7 +51,10 @@ class Worker:
     def __init__(self, notes: Notes, limits: Limits) -> None:
         self._notes, self._limits = notes, limits
         self._memory = Memory(limits.runs, limits.states)
-        self._stepper = Stepper(self._memory, notes, lambda: _allow(limits.time))
+        self._stepper = Stepper(self._memory, notes, self._allow_one)
+
+    def _allow_one(self) -> None:
+        _allow(self._limits.time)
 
     def answer(self, request: p.Request) -> p.Answer | None:
         """The answer; None for a request that has none."""
@@ -69,8 +72,7 @@ class Worker:
 
     def _evaluate(self, request: p.Evaluate) -> p.Evaluated:
         data, arguments = msgspec.json.decode(request.data), msgspec.json.decode(request.arguments)
-        _allow(self._limits.time)
-        guard = Guard(self._notes, [])
+        guard = Guard(self._notes, self._allow_one, [])
         try:
             value = guard.evaluate(request.expression, data, arguments, request.now)
         except expressions.ExpressionError as error:
@@ -89,7 +91,7 @@ def serve(connection: socket.socket, notes: Notes, limits: Limits) -> None:
     encode = msgspec.msgpack.Encoder().encode
     with connection, connection.makefile("rb", buffering=256 * 1024) as stream:
         while body := _next(stream):
-            notes.work(True)
+            notes.tick(True)
             try:
                 answer = _answered(worker, decode(body))
                 if answer is not None:
@@ -98,7 +100,7 @@ def serve(connection: socket.socket, notes: Notes, limits: Limits) -> None:
                 os._exit(OUT_OF_MEMORY)
             except (BrokenPipeError, ConnectionResetError):
                 return
-            notes.work(False)
+            notes.tick(False)
 
 
 def _address_space() -> int:

@@ -15,8 +15,8 @@ from services.workflow.worker.serving import CHECK_BUDGET, Limits
 
 _log = logging.getLogger("workflow.worker")
 _PATIENCE = 20.0
-"""Seconds without an answer after which a worker is taken for stuck (stopped, or starved): far beyond the limit that
-it has on processor time."""
+"""Seconds without an answer, or with one stimulus, after which a worker is taken for stuck (stopped, or starved): far
+beyond the limit that an evaluation has on processor time."""
 _FORBIDDEN = 20
 """How many expressions of one request may end a worker each before it is given up."""
 _decode = msgspec.msgpack.Decoder(p.Answer).decode
@@ -45,6 +45,7 @@ class Slot:
         self._process: Process | None = None
         self._forbidden: dict[str, list[p.Forbidden]] = {}
         """By run, until it is stepped: a new worker may first ask for the history."""
+        self._ticks = 0
         self._progress = 0.0
         self._answers = 0
 
@@ -106,7 +107,7 @@ class Slot:
             self._process = process
             self._resend()
             while not killed and not await _set(process.closed, 1.0):
-                killed = self._stuck()
+                killed = self._stuck(process)
         except OSError as error:
             _log.error("a worker process can't be started: %s", error)
         except asyncio.CancelledError:
@@ -127,13 +128,16 @@ class Slot:
         for asked in self._asked:
             self._send(asked)
 
-    def _stuck(self) -> bool:
-        return bool(self._asked) and asyncio.get_running_loop().time() - self._progress > _PATIENCE
+    def _stuck(self, process: Process) -> bool:
+        now = asyncio.get_running_loop().time()
+        if process.ticks[0] != self._ticks:
+            self._ticks, self._progress = process.ticks[0], now
+        return bool(self._asked) and now - self._progress > _PATIENCE
 
     def _bury(self, process: Process, code: int, killed: bool) -> bool:
         """What becomes of the request that a process ended at: the others are innocent, and
         so are all when it was only starting. Whether that is settled."""
-        if not self._asked or not process.busy:
+        if not self._asked or not process.ticks[1]:
             _log.warning("worker process %d ended (%d); starting another", process.pid, code)
             return False
         asked = self._asked[0]

@@ -1,5 +1,6 @@
 """Steps of runs inside a worker: from what the service asks to a transition ready to be stored."""
 
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -21,11 +22,19 @@ from services.workflow.worker.stimuli import decoded
 _encode = msgspec.json.Encoder().encode
 
 
-class Stepper:
-    """``each`` is called before each stimulus: it begins the time that one may take."""
+_SLICE = 0.2
+"""Seconds after which a step leaves what remains to the next one, so that other runs get their turn."""
 
-    def __init__(self, memory: Memory, notes: Notes, each: Callable[[], None]) -> None:
-        self._memory, self._notes, self._each = memory, notes, each
+
+class Stepper:
+    """``allow`` begins the time on the processor that one evaluation may take, and what is between two of them."""
+
+    def __init__(self, memory: Memory, notes: Notes, allow: Callable[[], None]) -> None:
+        self._memory, self._notes, self._allow = memory, notes, allow
+        self._until = 0.0
+
+    def _enough(self) -> bool:
+        return time.monotonic() > self._until
 
     def step(self, asked: Step) -> Stepped | Missing | Failed:
         """The transition. The run's state is the one after it until Forget, or forgotten when this fails."""
@@ -33,20 +42,26 @@ class Stepper:
         if not isinstance(found, tuple):
             return found
         prepared, held = found
-        guard = Guard(self._notes, asked.forbidden, prepared.places)
+        guard = Guard(self._notes, self._allow, asked.forbidden, prepared.places)
         environment = Environment(
-            evaluate=guard.evaluate, validate=guard.validate, match=guard.match, secrets=asked.secrets
+            evaluate=guard.evaluate,
+            validate=guard.validate,
+            match=guard.match,
+            enough=self._enough,
+            secrets=asked.secrets,
         )
         held.at = max(held.at, asked.now)  # clocks of instances differ, and a run's time never goes back
         records: list[Record] = []
         commands: list[c.Command] = []
         for stimulus in asked.stimuli:
-            self._each()
+            self._notes.tick(True)
+            self._allow()
+            self._until = time.monotonic() + _SLICE
             made = step(prepared.plan, held.state, decoded(stimulus), held.at, environment)
             held.state = made.state
             records += made.records
             commands += made.commands
-        self._each()
+        self._allow()
         answer = _stepped(asked.run, prepared, held, records, commands)
         self._memory.put(asked.run, held)
         return answer
