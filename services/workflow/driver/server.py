@@ -1,6 +1,7 @@
 """The life of a workflow service: start in any order, drive runs, hand them over."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -96,6 +97,9 @@ class Server:
         ):
             self._subscriptions.append(await self._bus.subscribe(subject, queue=subjects.WORKFLOW_QUEUE, cb=handler))
         self._started = True
+        # what exists now lives as long as the process: the garbage collector need not look at it again and again
+        gc.collect()
+        gc.freeze()
         log.info("taking runs as %s", parts.members.me)
 
     async def _listen(self, subject: str, handler: Callable[[Msg], Awaitable[None]]) -> None:
