@@ -139,8 +139,8 @@ async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, says
     ("says", "why"),
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak"),
-        (b"MSG tenant.news 1 99999999999\r\n", "bytes; 4194304 are allowed"),
-        (b"MSG tenant.news 1 -5\r\n", "bytes; 4194304 are allowed"),
+        (b"MSG tenant.news 1 99999999999\r\n", "bytes; 1048576 are allowed"),
+        (b"MSG tenant.news 1 -5\r\n", "bytes; 1048576 are allowed"),
         (b"HMSG tenant.news 1 9 x\r\n", "without its size"),
         (b"x" * 100_000, "does not speak"),
     ],

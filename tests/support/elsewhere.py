@@ -46,6 +46,8 @@ def nats_elsewhere(directory: Path, config: str = "") -> Iterator[Elsewhere]:
         for line in process.stderr:
             if b"Server is ready" in line:
                 break
-        yield made
-        process.terminate()
-        process.stderr.read()
+        try:
+            yield made
+        finally:
+            process.terminate()
+            process.stderr.read()

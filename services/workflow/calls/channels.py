@@ -37,8 +37,8 @@ def channel_of(document: Document, arguments: AsyncApiArguments) -> Channel:
             raise configuration(f"{place}: AsyncAPI {version} has channels: expected channel, not operation")
         found = _named(root.get("channels"), arguments.channel, "channel", place)
         item = objects(follow(root, found, place))
-        action = objects(item.get("publish" if publishes else "subscribe"))
-        if not action:
+        action = item.get("publish" if publishes else "subscribe")
+        if not isinstance(action, dict):
             raise configuration(f"{place}: {arguments.channel} has no {'publish' if publishes else 'subscribe'}")
         address, wanted, message = arguments.channel, item.get("servers"), action.get("message")
     elif version.startswith("3."):

@@ -7,9 +7,9 @@ Protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 
@@ -33,22 +33,11 @@ class Line:
     """A connection that has been greeted. Raises CallError from everywhere."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: str, most: int) -> None:
-        self._reader, self._writer, self._place, self._most = reader, writer, place, most
-        self.max_payload = most
+        self._reader, self._writer, self._place = reader, writer, place
+        self._most = most
 
-    async def greet(self, login: dict[str, str], channel: Channel) -> None:
-        """INFO and CONNECT, with TLS between them when either side wants it."""
-        words = await self._line()
-        if not words.startswith(b"INFO "):
-            raise self._broken("its greeting is not that of a NATS server")
-        info = self._json(words[5:])
-        if channel.tls or info.get("tls_required") is True:
-            try:
-                await self._writer.start_tls(ssl.create_default_context(), server_hostname=channel.host)
-            except (ssl.SSLError, OSError):
-                raise self._broken("no TLS connection") from None
-        if isinstance(info.get("max_payload"), int):
-            self.max_payload = min(self._most, info["max_payload"])
+    async def login(self, login: dict[str, str]) -> None:
+        """CONNECT, and the server's word that it takes it."""
         options = {"verbose": False, "pedantic": False, "lang": "python", "version": "1", "protocol": 1}
         options |= {"headers": True, "no_responders": False, "echo": True, "name": "faas-workflow", **login}
         self._writer.write(b"CONNECT " + msgspec.json.encode(options) + b"\r\n")
@@ -59,10 +48,8 @@ class Line:
         block = _VERSION + b"\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
         block = block + b"\r\n" if headers else b""
         size = len(block) + len(body)
-        if size > self.max_payload:
-            raise CallError(
-                "communication", f"{self._place}: a message of {size} bytes; {self.max_payload} are allowed", 413
-            )
+        if size > self._most:
+            raise CallError("communication", f"{self._place}: a message of {size} bytes; {self._most} are allowed", 413)
         verb = f"HPUB {subject} {len(block)} {size}" if block else f"PUB {subject} {size}"
         self._writer.write(f"{verb}\r\n".encode() + block + body + b"\r\n")
         await self.flush()
@@ -130,14 +117,15 @@ class Line:
         except OSError:
             raise self._broken("the connection broke") from None
 
-    def _json(self, data: bytes) -> dict[str, Any]:
-        try:
-            return msgspec.json.decode(data, type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError):
-            raise self._broken("its greeting is not that of a NATS server") from None
-
     def _broken(self, why: str) -> CallError:
-        return CallError("communication", f"{self._place}: {why}", BROKEN)
+        return _broken(self._place, why)
+
+
+class Info(msgspec.Struct):
+    """What a server says first."""
+
+    tls_required: bool = False
+    max_payload: int = 1 << 20
 
 
 @contextlib.asynccontextmanager
@@ -148,17 +136,57 @@ async def line(
     place = f"NATS server {channel.host}:{channel.port}"
     made = await network.connect(channel.host, channel.port, place)
     try:
-        reader, writer = await asyncio.open_connection(sock=made, limit=_LINE)
+        async with asyncio.timeout(connect):
+            opened, writer = await _greeted(network, made, channel, place, most)
+    except TimeoutError:
+        made.close()
+        raise CallError("timeout", f"{place}: no greeting within {connect:g} s") from None
     except BaseException:
         made.close()
         raise
     try:
-        opened = Line(reader, writer, place, most)
         try:
             async with asyncio.timeout(connect):
-                await opened.greet(login, channel)
+                await opened.login(login)
         except TimeoutError:
-            raise CallError("timeout", f"{place}: no greeting within {connect:g} s") from None
+            raise CallError("timeout", f"{place}: no answer to the login within {connect:g} s") from None
         yield opened
     finally:
         writer.transport.abort()  # all that had to arrive was acknowledged
+
+
+async def _greeted(
+    network: Network, made: socket.socket, channel: Channel, place: str, most: int
+) -> tuple[Line, asyncio.StreamWriter]:
+    """Reads INFO from the socket itself, so that nothing that came in clear text is taken for what came by TLS."""
+    loop, data = asyncio.get_running_loop(), b""
+    while b"\r\n" not in data and len(data) < _LINE:
+        try:
+            more = await loop.sock_recv(made, _LINE)
+        except OSError:
+            more = b""
+        if not more:
+            raise _broken(place, "the connection broke")
+        data += more
+    words, _, rest = data.partition(b"\r\n")
+    try:
+        info = msgspec.json.decode(words.removeprefix(b"INFO "), type=Info)
+    except (msgspec.DecodeError, RecursionError):
+        info = None
+    if info is None or not words.startswith(b"INFO ") or rest:
+        raise _broken(place, "its greeting is not that of a NATS server")
+    secure = channel.tls or info.tls_required
+    try:
+        reader, writer = await asyncio.open_connection(
+            sock=made,
+            limit=_LINE,
+            ssl=network.tls if secure else None,
+            server_hostname=channel.host if secure else None,
+        )
+    except (ssl.SSLError, OSError):
+        raise _broken(place, "no TLS connection that can be trusted") from None
+    return Line(reader, writer, place, min(most, info.max_payload)), writer
+
+
+def _broken(place: str, why: str) -> CallError:
+    return CallError("communication", f"{place}: {why}", BROKEN)

@@ -7,6 +7,7 @@ then a private one (DNS rebinding), a redirect, or an odd writing of an address 
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -63,12 +64,19 @@ class Network:
     def __init__(self, limits: Limits, resolver: AbstractResolver | None = None) -> None:
         self._limits = limits
         self._resolver = resolver or Names()
+        self.tls = ssl.create_default_context()
+        """Trusts whom the system trusts, or the file that SSL_CERT_FILE names."""
 
     def connector(self) -> aiohttp.TCPConnector:
         """For an HTTP client. No connection is used twice: on one that its server is just closing, a request would
         fail without anybody knowing whether it was carried out."""
         return aiohttp.TCPConnector(
-            resolver=self._resolver, socket_factory=self._socket, force_close=True, limit=0, use_dns_cache=False
+            resolver=self._resolver,
+            socket_factory=self._socket,
+            force_close=True,
+            limit=0,
+            use_dns_cache=False,
+            ssl=self.tls,
         )
 
     async def close(self) -> None:
