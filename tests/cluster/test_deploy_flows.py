@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.contracts.errors import Exit
 from tests.cluster.deployed import ROOT, SYSTEM, Deployed
 from tests.cluster.test_cluster_node import wait_until
 
@@ -32,8 +33,10 @@ def deploy(platform: Deployed, folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def runs_of(platform: Deployed, name: str) -> list[dict[str, Any]]:
-    found = json.loads(platform.faas("workflow", "list", f"default/{name}", "-o", "json", check=True).out)
-    return list(found["items"])
+    """A workflow's runs; none while no workflow service takes requests."""
+    done = platform.faas("workflow", "list", f"default/{name}", "-o", "json")
+    assert done.code in (0, Exit.UNAVAILABLE), done.err
+    return list(json.loads(done.out)["items"]) if done.code == 0 else []
 
 
 @pytest.fixture(scope="module")
