@@ -36,13 +36,13 @@ KEYS = [
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
-    max_leaves=25,
+    max_leaves=12,
 )
 objects = st.dictionaries(st.sampled_from(KEYS), values, max_size=6)
 URL_OF = URL("https://docs.example/x")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     version=st.sampled_from(["3.0.3", "2.0", 3, None]),
     rest=objects,
@@ -60,7 +60,7 @@ def test_openapi_documents(version: Any, rest: Any, item: Any, operation: Any, p
         assert made.url.scheme in ("http", "https")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(version=st.sampled_from(["3.0.0", "2.6.0"]), rest=objects, operation=objects, channel=objects, server=objects)
 def test_asyncapi_documents(version: str, rest: Any, operation: Any, channel: Any, server: Any) -> None:
     document = rest | {
