@@ -32,6 +32,8 @@ log = logging.getLogger("workflow")
 
 _PAUSE = 0.2
 """Seconds before what the store or the API server did not answer is asked again."""
+_MOST, _LARGEST = 100, 4 * 1024 * 1024
+"""Stimuli, and bytes of answers, that one transition takes."""
 _ASIDE = 2.0
 """Seconds after which a run that was let go of is looked for: it may be nobody's."""
 
@@ -146,9 +148,14 @@ class Runs:
             run.busy = False
 
     def _next(self, run: Run) -> list[Handed]:
-        """What one transition takes: all that waits, but that Recovered comes alone, since it commands everything."""
-        alone = run.cautious or isinstance(run.queue[0][0], Recovered)
-        count = 1 if alone else len(run.queue)
+        """What one transition takes: what waits, within bounds; Recovered comes alone, since it commands everything."""
+        most = 1 if run.cautious or isinstance(run.queue[0][0], Recovered) else _MOST
+        count = size = 0
+        for wanted, _ in run.queue[:most]:
+            size += len(wanted.output) if isinstance(wanted, Answered) else 0
+            if count and size > _LARGEST:
+                break
+            count += 1
         taken, run.queue = run.queue[:count], run.queue[count:]
         return taken
 

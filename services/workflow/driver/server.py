@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from services.common import bus, http
 from services.common.kube import KubeClient
 from services.common.natsclient import FastClient
-from services.common.service import instance_name
+from services.common.service import instance_name, wait_until
 from services.contracts import subjects
 from services.contracts.names import FunctionRef
 from services.contracts.runs import StartRun
@@ -137,13 +137,14 @@ class Server:
         self._draining = True
         parts.members.leave()
         for subscription in self._subscriptions:
-            await self._leave(subscription)
+            if self._bus.is_connected:
+                await self._leave(subscription)
         parts.runs.leave()
-        try:
-            async with asyncio.timeout(self._settings.drain_seconds):
-                await parts.runs.empty.wait()
-        except TimeoutError:
-            log.warning("calls of %d runs did not end in time", len(parts.runs.open))
+        end = time.monotonic() + self._settings.drain_seconds
+        while self._bus.is_connected and time.monotonic() < end and not await wait_until(parts.runs.empty, BUS_CHECK):
+            continue
+        if not parts.runs.empty.is_set():
+            log.warning("%d runs could not be handed over in order", len(parts.runs.open))
         for loop in self._loops:
             loop.cancel()
         await parts.heartbeat.farewell()
