@@ -58,10 +58,15 @@ V2: dict[str, Any] = {
 }  # fmt: skip
 
 
+def server(name: str, **variables: Any) -> AsyncApiServer:
+    given: Any = variables
+    return AsyncApiServer(name=name, variables=given)
+
+
 def channel(document: dict[str, Any], *, hears: bool = False, **more: Any) -> Channel:
-    what: dict[str, Any] = (
-        {"subscription": Subscription(consume=Consume(amount=1))} if hears else {"message": Message()}
-    )
+    what: dict[str, Any] = {"message": Message()}
+    if hears:
+        what = {"subscription": Subscription(consume=Consume(amount=1))}
     resource = ExternalResource(endpoint=Endpoint(uri="https://x.example"))
     arguments = AsyncApiArguments(document=resource, **what, **more)
     return channel_of(Document(document, URL("https://x.example"), "the document"), arguments)
@@ -71,7 +76,7 @@ def test_operations_of_asyncapi_3() -> None:
     found = channel(V3, operation="news")
     assert (found.host, found.port, found.tls, found.subject) == ("eu.nats.example", 4222, False, "news.all")
     assert found.correlation == ("payload", ("meta", "id"))
-    us = channel(V3, operation="news", server=AsyncApiServer(name="region", variables={"env": "us"}))
+    us = channel(V3, operation="news", server=server("region", env="us"))
     assert us.host == "us.nats.example"
     main = channel(V3, operation="news", server=AsyncApiServer(name="main"))
     assert (main.host, main.port) == ("nats.example", 4333)
@@ -95,7 +100,7 @@ def test_channels_of_asyncapi_2() -> None:
         (V3, {"operation": "bad"}, "is no NATS subject"),
         (V3, {"operation": "news", "server": AsyncApiServer(name="web")}, "no server with the protocol nats.*found ws"),
         (V3, {"operation": "news", "server": AsyncApiServer(name="gone")}, "no server gone; there are: web, main"),
-        (V3, {"operation": "news", "server": AsyncApiServer(name="region", variables={"env": "moon"})}, "variable env"),
+        (V3, {"operation": "news", "server": server("region", env="moon")}, "variable env"),
         ({"asyncapi": "1.0.0"}, {"channel": "x"}, "expected AsyncAPI 2.x or 3.x"),
     ],
 )
@@ -116,6 +121,7 @@ def test_messages_as_the_language_has_them() -> None:
 
 def test_what_nats_can_carry() -> None:
     assert headers_of({"A": 1, "B": " x "}) == {"A": "1", "B": "x"}
+    wrong: Any
     for wrong in ({"A\r\nB": "x"}, {"A": "x\r\nB: y"}, {"Nats-Msg-Id": "1"}, {"A": {}}, []):
         with pytest.raises(CallError):
             headers_of(wrong)

@@ -117,7 +117,8 @@ def test_password_exchange_and_json() -> None:
         policy("authorization_code"),
         a.OAuth2Authentication(authority="https://l", grant="client_credentials"),
         a.OAuth2Authentication(
-            authority="https://l", grant="client_credentials", client=a.OAuth2Client(id="i", authentication="private_key_jwt")
+            authority="https://l", grant="client_credentials",
+            client=a.OAuth2Client(id="i", authentication="private_key_jwt"),
         ),
     ],
 )  # fmt: skip
