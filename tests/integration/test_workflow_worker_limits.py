@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import time
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,14 @@ def test_the_loop_never_waits_for_an_expression() -> None:
     async def story(pool: Pool) -> None:
         run = Driven(pool, caught(RUNAWAYS["time"]))
         running = asyncio.create_task(run.begin())
-        longest, before = 0.0, time.perf_counter()
+        turns = 0
         while not running.done():
             await asyncio.sleep(0.005)
-            longest, before = max(longest, time.perf_counter() - before), time.perf_counter()
+            turns += 1
         await running
-        assert longest < 2.0
+        assert turns > 10, "the expression had its half second while the loop turned"
 
-    tell(story, time=3.0)
+    tell(story, time=0.5)
 
 
 def test_only_the_round_that_runs_away_fails() -> None:
@@ -180,6 +180,12 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
+def processor(pid: int) -> float:
+    """Seconds that a process has had on a processor: what other tests do beside it does not count."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_long_loop_is_linear_and_its_memory_bounded() -> None:
     """20,000 rounds that never wait: a sixth of what the specification of this service asks for, as long as tests may
     take; what is left of it after half is what it was."""
@@ -190,12 +196,12 @@ def test_a_long_loop_is_linear_and_its_memory_bounded() -> None:
 
     async def story(pool: Pool) -> None:
         run = Driven(pool, loop)
-        marks: list[tuple[float, int]] = []
         stepped = await run.step(p.Begin(id="r1", seed="s", input=b'{"n":0}'))
+        pid, marks = pool.pids[0], list[tuple[float, int]]()
         while stepped.more:
             run.store.append(run.run, stepped)
             stepped = await run.step(s.Continue())
-            marks.append((time.perf_counter(), resident(pool.pids[0])))
+            marks.append((processor(pid), resident(pid)))
         assert json.loads(stepped.output) == {"n": 20000}
         quarter = len(marks) // 4
         first, last = marks[2 * quarter][0] - marks[quarter][0], marks[-1][0] - marks[-quarter - 1][0]
@@ -211,10 +217,9 @@ def test_ten_thousand_items() -> None:
 
     async def story(pool: Pool) -> None:
         run = Driven(pool, loop)
-        began = time.perf_counter()
         await run.begin({"n": 0})
         assert json.loads(run.output) == {"n": sum(range(10_000))}
-        assert time.perf_counter() - began < 20
+        assert processor(pool.pids[0]) < 8
 
     tell(story)
 
@@ -227,11 +232,10 @@ def test_a_thousand_branches() -> None:
         await run.begin({"shared": "x" * 1000})
         calls = run.calls()
         assert len(calls) == 1000
-        began = time.perf_counter()
         for call in calls:
             await run.give(p.Answered(task=call.task, output=str(call.task).encode()))
         assert json.loads(run.output) == [call.task for call in calls]
-        assert time.perf_counter() - began < 10
+        assert processor(pool.pids[0]) < 4
         assert all(len(snapshot) < 500_000 for _, snapshot in run.store.snapshots.values())
 
     tell(story)
