@@ -32,8 +32,8 @@ log = logging.getLogger("workflow")
 
 _PAUSE = 0.2
 """Seconds before what the store or the API server did not answer is asked again."""
-_MOST, _LARGEST = 100, 4 * 1024 * 1024
-"""Stimuli, and bytes of answers, that one transition takes."""
+_MOST, _LARGEST = 16, 4 * 1024 * 1024
+"""Stimuli, and bytes of answers, that one transition takes: each may make 500 records, and it is one message."""
 _ASIDE = 2.0
 """Seconds after which a run that was let go of is looked for: it may be nobody's."""
 

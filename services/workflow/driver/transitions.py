@@ -14,7 +14,7 @@ from services.workflow.driver.link import Link
 from services.workflow.driver.ownership import Owner
 from services.workflow.driver.run import Run
 from services.workflow.store.heads import Head
-from services.workflow.store.jetstream import Outrun, Refused, Unavailable
+from services.workflow.store.jetstream import TOO_LARGE, Outrun, Refused, Unavailable
 from services.workflow.store.runs import EMPTY, RunStore
 from services.workflow.worker.protocol import Failed, History, Look, Looked, Missing, Step, Stepped, Wanted
 
@@ -100,11 +100,14 @@ class Transitions:
         run.last = await self.append(run.ref, EMPTY, head, run.last)
 
     async def append(self, ref: FunctionRef, message: bytes, head: Head, expected: int) -> int:
-        """The new transition's sequence. The store asks again until it knows; what it refuses was not stored."""
+        """The new transition's sequence. The store asks again until it knows; what it refuses was not stored. Raises
+        Outrun; Broken for one that fits into no message."""
         while True:
             try:
                 return await self.store.append(ref, message, head, expected, FOREVER)
             except Refused as error:
+                if error.code == TOO_LARGE:
+                    raise Broken(str(error)) from None
                 log.error("run %s: JetStream refused a transition, trying again: %s", ref, error)
                 await asyncio.sleep(_PAUSE)
 

@@ -30,7 +30,7 @@ _WRONG_LAST_SEQUENCE = (10071, 10164)
 """JetStream's error codes for a compare-and-set that somebody else won (by subject; by a subject's filter)."""
 _NO_MESSAGE = 10037
 """JetStream's error code for a subject that has no message."""
-_TOO_LARGE = 10054
+TOO_LARGE = 10054
 """JetStream's error code for a message that is over a limit."""
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE = 1000
@@ -258,4 +258,4 @@ def _check_size(subject: str, body: bytes, fields: dict[str, str]) -> None:
     try:
         check_size(fields, body)
     except FaasError as error:
-        raise Refused(_TOO_LARGE, f"a message on {subject}: {error.message}") from None
+        raise Refused(TOO_LARGE, f"a message on {subject}: {error.message}") from None
