@@ -70,12 +70,20 @@ class Recovery:
         self._tell_parents(heads)
 
     async def _take(self, wanted: list[Found]) -> None:
-        """Fences first: what is read afterwards is final."""
+        """Those that nobody here is taking already. Fences first: what is read afterwards is final."""
+        claimed = [found for found in wanted if self._routing.claim(found[0])]
+        try:
+            await self._take_claimed(claimed)
+        finally:
+            for ref, _, _ in claimed:
+                self._routing.unclaim(ref)
+
+    async def _take_claimed(self, wanted: list[Found]) -> None:
         fenced = [run for run in await asyncio.gather(*map(self._fence, wanted)) if run is not None]
         stored = await self._transitions.store.read_many({run.ref: run.last for run in fenced})
         for run in fenced:
             found = stored.get(run.ref)
-            if found is not None and found.last == run.last and run.ref not in self._runs.open:
+            if found is not None and found.last == run.last:
                 self._runs.adopt(run, found.history)
 
     async def _fence(self, found: Found) -> Run | None:

@@ -83,18 +83,28 @@ class Routing:
         """Takes a run from an owner who is gone; None when another was first, or this instance is leaving."""
         if self._runs.leaving:
             return None
-        taking = self._taking.get(ref)
-        if taking is not None:
-            await asyncio.wait((taking,))
+        if not self.claim(ref):
+            if ref in self._taking:
+                await asyncio.wait((self._taking[ref],))
             return self._runs.open.get(ref)
-        done = self._taking[ref] = asyncio.get_running_loop().create_future()
         try:
-            return self._runs.open.get(ref) or await self._runs.take(ref, head, last)
+            return await self._runs.take(ref, head, last)
         except Outrun:
             return None
         finally:
-            del self._taking[ref]
-            done.set_result(None)
+            self.unclaim(ref)
+
+    def claim(self, ref: FunctionRef) -> bool:
+        """Whether the caller may take the run; others wait until ``unclaim``. Two of this instance that take it at once
+        would both be its owner, and both would make the calls that the last one left."""
+        if ref in self._taking or ref in self._runs.open:
+            return False
+        self._taking[ref] = asyncio.get_running_loop().create_future()
+        return True
+
+    def unclaim(self, ref: FunctionRef) -> None:
+        """The run was taken, or not."""
+        self._taking.pop(ref).set_result(None)
 
     async def deliver(self, ref: FunctionRef, wanted: Wanted, hops: int = 1) -> None:
         """Hands a stimulus to a run wherever it is; returns when it is in the history, or when no open run is there to
