@@ -95,11 +95,10 @@ def test_runs_of_a_killed_service_go_on_at_another(platform: Platform) -> None:
         assert time.monotonic() - began < 6
         await made.answer(message, {"x": 41})
         assert (await made.ended("asks-again"))["output"] == {"sum": 42}
-        if (await made.ask("get", "asks-once")).json["run"]["owner"].startswith("a/"):
-            pass  # it was the victim's, or is the other's still: either way it ends below
         victim.start()
         await until(victim.ready)
         await made.ended("parent-1")
+        await made.ended("asks-once")  # its call is lost with its owner, or has no sign of life from a router
         assert max(made.effects.values()) == 2, "only the call whose outcome was lost was made again"
 
     with platform.running("a") as a, platform.running("b") as b:
