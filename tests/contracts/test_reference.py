@@ -58,6 +58,7 @@ def test_every_subject_is_described_and_no_other() -> None:
     event = subjects.event("ns", "function", "fn", "received").split(".")
     made = {subjects.invoke(REF), subjects.describe(REF), subjects.progress("id"), subjects.LOAD}
     made |= {subjects.run(REF), subjects.send("ns"), subjects.control("verb", REF)}
+    made |= {subjects.ALIVE, f"{subjects.instance('id')}.verb.ns.fn"}
     assert patterns == {re.sub(r"\b(ns|fn|id|verb)\b", "*", subject) for subject in made} | {
         ".".join([*event[:2], *["*"] * (len(event) - 2)])
     }
