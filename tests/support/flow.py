@@ -18,6 +18,7 @@ import msgspec
 import yaml
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeout
 
 from services.contracts import headers, subjects
 from services.contracts.names import FunctionRef
@@ -158,6 +159,8 @@ class Failure(Exception):
 
 
 Handler = Callable[[Any], Any]
+_READS = ("list", "get", "trace", "history", "definition")
+_READ_TRIES = 5
 
 
 @dataclass
@@ -173,9 +176,13 @@ class Caller:
     """Calls that a handler has left unanswered by raising Held."""
 
     async def ask(self, verb: str, name: str, body: Any = None, timeout: float = 20.0) -> "Answer":
-        """A control request."""
+        """A control request. What only reads is asked again, as the gateway does: a service that was just killed or
+        stopped swallows requests until nats-server knows."""
         data = b"" if body is None else msgspec.json.encode(body)
         subject = subjects.control(verb, FunctionRef("default", name))
+        for _ in range(_READ_TRIES - 1 if verb in _READS else 0):
+            with contextlib.suppress(NatsTimeout):
+                return Answer(await self.gateway.request(subject, data, timeout=timeout / _READ_TRIES))
         return Answer(await self.gateway.request(subject, data, timeout=timeout))
 
     async def run(self, workflow: str, given: Any = None, wait: float = 20.0, **more: Any) -> dict[str, Any]:
