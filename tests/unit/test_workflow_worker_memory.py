@@ -1,11 +1,13 @@
 """What a worker remembers is bounded, whatever comes."""
 
 import json
+import socket
 
 from services.workflow.engine import records as r
 from services.workflow.worker.framing import Splitter, framed
 from services.workflow.worker.held import Held, Memory
 from services.workflow.worker.protocol import History
+from services.workflow.worker.serving import _next
 from services.workflow.worker.transition import pack
 from tests.support.workflows import definition
 
@@ -80,3 +82,11 @@ def test_messages_come_out_of_a_stream_however_it_is_cut() -> None:
         splitter = Splitter()
         parts = [stream[start : start + size] for start in range(0, len(stream), size)]
         assert [message for part in parts for message in splitter.feed(part)] == messages
+
+
+def test_a_service_that_is_gone_is_the_end_of_requests() -> None:
+    ours, its = socket.socketpair()
+    with its, its.makefile("rb") as stream:
+        its.sendall(b"an answer that nobody will read")
+        ours.close()
+        assert _next(stream) == b""

@@ -109,8 +109,12 @@ def _address_space() -> int:
 
 
 def _next(stream: IOBase) -> bytes:
-    head = stream.read(4)
-    return bytes(stream.read(size_of(head))) if len(head) == 4 else b""
+    """The next request; empty when the service is gone, in whichever way."""
+    try:
+        head = stream.read(4)
+        return bytes(stream.read(size_of(head))) if len(head) == 4 else b""
+    except ConnectionResetError:
+        return b""
 
 
 def _place(error: Exception) -> str:
