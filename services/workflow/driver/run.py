@@ -73,7 +73,7 @@ class Run:
         for call in self.calls.values():
             call.cancel()
         for timer in self.timers.values():
-            if isinstance(timer, asyncio.TimerHandle):
+            if not isinstance(timer, float):  # uvloop's handles are no asyncio.TimerHandle
                 timer.cancel()
         self.calls, self.timers = {}, {}
         for waiter in self.waiters:

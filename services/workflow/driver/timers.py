@@ -64,9 +64,11 @@ class Timers:
         """It is not wanted any more. One in the stream that fires nevertheless does nothing. ``replaced``: it is about
         to be set again, and what is in the stream makes way by itself: removing it might come too late."""
         found = run.timers.pop(timer, None)
-        if isinstance(found, asyncio.TimerHandle):
+        if found is None:
+            return
+        if not isinstance(found, float):  # the event loop's own handle, of a class that is uvloop's or asyncio's
             found.cancel()
-        elif found is not None and not replaced:
+        elif not replaced:
             self._tasks.create_task(self._drop(self._stream.drop(run.ref, timer, found)))
 
     def ended(self, run: Run) -> None:
