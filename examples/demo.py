@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -81,11 +81,6 @@ class Story:
             if time.monotonic() > deadline:
                 sys.exit(f"waited {seconds:g} s in vain")
             time.sleep(0.2)
-
-
-def _print_marked(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(f"   | {line}", end="", flush=True)
 
 
 def deploy(story: Story) -> None:

@@ -116,8 +116,3 @@ def unpack_cookies(headers: Mapping[str, str]) -> list[str]:
         values.append(headers[name])
         index += 1
     return values
-
-
-def from_outside(headers: Mapping[str, str]) -> dict[str, str]:
-    """What of a foreign caller's headers is kept: nothing of ``Nats-*`` and nothing that only services may set."""
-    return {key: value for key, value in headers.items() if not key.lower().startswith("nats-") and key != PROGRESS}

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, field
 
 from services.contracts.durations import DURATION_PATTERN
-from services.contracts.names import LABEL_PATTERN
 
 GROUP = "faas.dev"
 VERSION = "v1alpha1"
@@ -22,7 +21,6 @@ MAX_TIMEOUT = 3600.0
 """Seconds; the bus answers no later (``response_threshold``)."""
 
 Duration = Annotated[str, Meta(pattern=DURATION_PATTERN, max_length=32)]
-Label = Annotated[str, Meta(pattern=LABEL_PATTERN, min_length=1, max_length=63)]
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=256)]
 Quantity = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", max_length=32)]
 

@@ -136,10 +136,6 @@ class Route:
         current = [target for target in able if target.revision == self.revision] or able
         self.balance = LeastLoaded(target for target in current if not target.busy)
 
-    def uncallable(self) -> list[Target]:
-        """Pods with an address that may become callable before the watch tells."""
-        return [target for target in self.targets.values() if not target.callable]
-
 
 class Update(NamedTuple):
     """What a change did: the routes that it touched and the Pods that left."""

@@ -38,14 +38,6 @@ def test_no_control_character_passes(before: str, control: str, after: str) -> N
     assert headers.check_value("X-Name", before) == before
 
 
-@given(st.dictionaries(NAMES | st.sampled_from(["Nats-Msg-Id", "NATS-EXPECTED", "nats-x"]), VALUES))
-def test_nothing_of_the_servers_or_the_services_comes_from_outside(found: dict[str, str]) -> None:
-    kept = headers.from_outside({**found, headers.PROGRESS: "faas.sys.progress.other"})
-    assert not [key for key in kept if key.lower().startswith("nats-")]
-    assert headers.PROGRESS not in kept
-    assert kept == {key: value for key, value in found.items() if key in kept}
-
-
 def test_a_callers_credentials_reach_no_function() -> None:
     secret = {"authorization", "proxy-authorization", "host", "connection", "transfer-encoding", "content-length"}
     assert not secret & headers.FORWARDED_REQUEST

@@ -14,7 +14,6 @@ from nats.aio.msg import Msg
 
 from services.contracts import headers, subjects
 from services.contracts.errors import Code, FaasError
-from services.contracts.names import FunctionRef
 from services.contracts.runs import RunSummary, RunView
 from tests.support.bus import Bus
 
@@ -101,8 +100,3 @@ def running_service(bus: Bus) -> Iterator[Service]:
     finally:
         service.stop(stop)
         thread.join(10)
-
-
-def ref_of(message: Msg) -> FunctionRef:
-    """The namespace and name that a control request is about."""
-    return subjects.parse_ref(message.subject)

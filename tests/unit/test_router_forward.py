@@ -95,7 +95,7 @@ class World:
         self.replies[call.id] = (answer, now)
 
     def wants_pod(self, route: Route) -> None:
-        for target in route.uncallable():
+        for target in route.targets.values():
             if target.suspect:
                 self.later(0.05, lambda target=target: self.healthy(target))
 

@@ -25,11 +25,6 @@ def table() -> RouteTable:
     return RouteTable(no_pool)
 
 
-def callable_pods(route: Route) -> set[str]:
-    """Names of the Pods that calls may go to, whatever their revision."""
-    return {target.name for target in route.targets.values() if target.callable}
-
-
 def choices(route: Route) -> set[str]:
     """Names of the Pods among which the choice is made."""
     return {target.name for target in route.targets.values() if target in route.balance}

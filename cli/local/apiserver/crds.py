@@ -48,7 +48,6 @@ def _resource_type(definition: Json, version: Json) -> ResourceType:
         custom=True,
         selectable_fields=tuple(field["jsonPath"].lstrip(".") for field in version.get("selectableFields", ())),
         counts_generations=True,
-        storage_version=bool(version.get("storage")),
         deprecation=_deprecation(definition, version) if version.get("deprecated") else "",
     )
 

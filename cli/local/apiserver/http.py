@@ -18,8 +18,6 @@ BODY_LIMIT = 3 * 1024 * 1024  # the real API server's limit for a request
 BODY_SECONDS = 30.0  # a client that stalls in the middle of a body must not hold its connection for ever
 _JSON = b"application/json"
 
-decode_object = msgspec.json.Decoder(dict[str, Any]).decode
-
 
 def decode_yaml(body: bytes) -> dict[str, Any]:
     """Decode a YAML object. Raises ValueError when it is none."""

@@ -52,7 +52,6 @@ class ResourceType(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     needs_version_on_update: bool = False
     returns_deleted: bool = False  # DELETE answers the object instead of a Status
     list_kind: str = ""
-    storage_version: bool = True
     deprecation: str = ""
 
     @property

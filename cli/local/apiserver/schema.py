@@ -20,8 +20,8 @@ class Schema:
         "exclusive_minimum", "format", "go_type", "has_default", "has_rules", "int_or_string", "items", "list_type",
         "map_keys", "map_type", "max_items", "max_length", "max_properties", "maximum", "merge_key", "min_items",
         "min_length", "min_properties", "minimum", "multiple_of", "needs_defaults", "nullable", "omit_empty",
-        "pattern", "pattern_text", "preserve", "properties", "required", "retain_keys", "rules", "source",
-        "strategy_merge", "type", "unique_items",
+        "pattern", "pattern_text", "preserve", "properties", "required", "rules", "source",
+        "strategy_merge", "type",
     )  # fmt: skip
 
     def __init__(self, source: Json) -> None:
@@ -45,7 +45,6 @@ class Schema:
         self.merge_key: str = get("x-kubernetes-patch-merge-key", "")
         strategy = get("x-kubernetes-patch-strategy", "").split(",")
         self.strategy_merge: bool = "merge" in strategy
-        self.retain_keys: bool = "retainKeys" in strategy
         self.omit_empty: bool = bool(get("x-faas-omit-empty"))
         self.always: list[tuple[str, Schema]] = [
             (name, self.properties[name])
@@ -87,7 +86,6 @@ class Schema:
         self.max_length: int | None = get("maxLength")
         self.min_items: int | None = get("minItems")
         self.max_items: int | None = get("maxItems")
-        self.unique_items: bool = bool(get("uniqueItems"))
         self.min_properties: int | None = get("minProperties")
         self.max_properties: int | None = get("maxProperties")
 

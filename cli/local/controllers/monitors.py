@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -18,7 +18,6 @@ REDISCOVER_SECONDS = 30.0
 IGNORED = {"events"}
 """Plurals without owners worth following; events are many and expire by themselves."""
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-Watched = TypeVar("Watched", bound=msgspec.Struct)
 
 
 class _Resource(Part):

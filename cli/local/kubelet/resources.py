@@ -26,7 +26,6 @@ class FieldSelector(Part):
 
 
 class ResourceFieldSelector(Part, kw_only=True):
-    container_name: str = ""
     resource: str
     divisor: str | int | float = "1"
 
@@ -123,7 +122,6 @@ class Container(Part):
     restart_policy: str = ""
     lifecycle: dict[str, Any] | None = None
     security_context: dict[str, Any] | None = None
-    termination_message_policy: str = "File"
     volume_devices: list[dict[str, Any]] = []
 
 
@@ -139,7 +137,6 @@ class KeyedVolume(Part):
     secret_name: str = ""
     items: list[KeyToPath] = []
     optional: bool = False
-    default_mode: int = 0o644
 
 
 class Volume(Part):
@@ -159,9 +156,6 @@ class PodSpec(Part):
     restart_policy: str = "Always"
     termination_grace_period_seconds: int = 30
     active_deadline_seconds: int | None = None
-    host_network: bool = False
-    host_pid: bool = msgspec.field(name="hostPID", default=False)
-    host_ipc: bool = msgspec.field(name="hostIPC", default=False)
     service_account_name: str = ""
 
 
