@@ -26,24 +26,30 @@ def start(session: Session, frame: Frame, task: ListenTask) -> None:
 def consume(session: Session, frame: Frame, task: ListenTask, event: dict[str, Any], sequence: int) -> None:
     """Takes an event if the strategy wants it; ``sequence``: its place among all events. Raises Raised."""
     strategy = task.listen.to
+    if isinstance(strategy.until, EventStrategy) and _ends(session, frame, strategy.until, event, sequence):
+        return
     found = _match(session, frame, strategy, event, frame.matched)
     if found is not None:
         _record(session, frame, task, event, sequence, found)
-        return
-    if isinstance(strategy.until, EventStrategy):
-        until = _match(session, frame, strategy.until, event, frame.until_matched)
-        if until is not None:
-            total = len(filters_of(strategy.until)) if strategy.until.all is not None else 1
-            session.record(
-                r.EventConsumed(
-                    at=session.now,
-                    frame=frame.id,
-                    until_matched=until[0],
-                    correlations=until[1],
-                    sequence=sequence,
-                    complete=len(frame.until_matched) + 1 >= total,
-                )
-            )
+
+
+def _ends(session: Session, frame: Frame, until: EventStrategy, event: dict[str, Any], sequence: int) -> bool:
+    """Whether ``until`` takes the event: then it is not part of the output, whatever else would take it."""
+    found = _match(session, frame, until, event, frame.until_matched)
+    if found is None:
+        return False
+    total = len(filters_of(until)) if until.all is not None else 1
+    session.record(
+        r.EventConsumed(
+            at=session.now,
+            frame=frame.id,
+            until_matched=found[0],
+            correlations=found[1],
+            sequence=sequence,
+            complete=len(frame.until_matched) + 1 >= total,
+        )
+    )
+    return True
 
 
 def _record(

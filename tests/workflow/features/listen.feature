@@ -268,3 +268,42 @@ Feature: Listen
     { specversion: '1.0', type: a.b, subject: ann, time: '2026-01-01T00:00:00Z', data: [ 1 ], region: eu }
     """
     And the workflow output should have properties 'id', 'source'
+
+  Scenario: The event that ends a listening for any event is not part of its output
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-event-that-ends-a-listening-for-any-event-is-n, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { any: [], until: { one: { with: { type: stop } } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: 1 }
+    - { type: b, data: 2 }
+    - { type: stop, data: 3 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 2 ]
+    """
+
+  Scenario: An event that the filters and until take counts for until alone
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-that-the-filters-and-until-take-counts-fo, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { any: [ { with: { source: /test } } ], until: { all: [ { with: { type: stop } }, { with: { type: halt } } ] } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: 1 }
+    - { type: halt, data: 3 }
+    - { type: b, data: 2 }
+    - { type: stop, data: 4 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 2 ]
+    """
