@@ -1,6 +1,7 @@
 """Values with expressions inside: a template filled is plain JSON."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from services.contracts.workflow.expressions import Expression, Interpolation, Template, Text
@@ -11,9 +12,13 @@ Evaluate = Callable[[Expression], Any]
 
 
 def fill(template: Template | Text | None, evaluate: Evaluate) -> Any:
-    """The JSON value of a template, an expression or a constant. What comes out of data is never evaluated itself."""
+    """The JSON value of a template, an expression or a constant. What comes out of data is never evaluated itself.
+
+    A constant object is another one each time: a run's records leave out what is the very object that is there already,
+    which must not depend on whether the state was stored in between.
+    """
     if isinstance(template, Template):
-        return template.value if template.constant else _fill(template.value, evaluate)
+        return copy(template.value) if template.constant else _fill(template.value, evaluate)
     return _fill(template, evaluate)
 
 
