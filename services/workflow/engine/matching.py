@@ -27,8 +27,11 @@ def _attribute_matches(template: Template, found: Any, scope: Scope, data: Any) 
 def correlated(
     filter_: EventFilter, event: dict[str, Any], known: dict[str, Any], scope: Scope, data: Any
 ) -> dict[str, Any] | None:
-    """The correlation values that an event brings, when it passes the filter and fits those ``known``; else None."""
-    for name, template in filter_.with_.items():
+    """The correlation values that an event brings, when it passes the filter and fits those ``known``; else None.
+
+    Constants come first: a condition on the data need not stand what events of other types have.
+    """
+    for name, template in sorted(filter_.with_.items(), key=lambda each: not each[1].constant):
         if name not in event or not _attribute_matches(template, event[name], scope, data):
             return None
     made: dict[str, Any] = {}

@@ -307,3 +307,21 @@ Feature: Listen
     """yaml
     [ 1, 2 ]
     """
+
+  Scenario: A condition on the data is not asked for events of another type
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-condition-on-the-data-is-not-asked-for-events-of, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { data: '${ .t > 38 }', type: a } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: b, data: text }
+    - { type: a, data: { t: 39 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { t: 39 } ]
+    """
