@@ -21,7 +21,7 @@ POLL = 0.1
 
 def delete(
     functions: Annotated[
-        list[str], typer.Argument(metavar="NAMESPACE/NAME…", help="The functions.", show_default=False)
+        list[str], typer.Argument(metavar="NAMESPACE/NAME", help="The functions.", show_default=False)
     ],
     namespace: Namespace = "default",
     wait: Annotated[bool, typer.Option("--wait", help="Return when they are gone.")] = False,

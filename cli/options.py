@@ -59,9 +59,10 @@ def bare_wait(args: list[str], takes_next: bool = False) -> list[str]:
             head[-1] += argument
         else:
             head.append("--wait=" if argument == "--wait" else argument)
-    negative = next((i for i, text in enumerate(head) if i and text[:1] == "-" and text[1:2].isdigit()), len(head))
-    marks = ["--"] if negative < len(head) else []
-    return [*head[:negative], *marks, *head[negative:], *args[end:]]
+    negative = [text for i, text in enumerate(head) if i and text[:1] == "-" and text[1:2].isdigit()]
+    rest = args[end + 1 :]
+    positional = ["--", *negative, *rest] if negative or end < len(args) else []
+    return [*(text for i, text in enumerate(head) if not i or text not in negative), *positional]
 
 
 def parameters_of(text: str, other: str = "") -> bytes:

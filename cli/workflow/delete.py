@@ -13,7 +13,7 @@ from cli.workflow.rollout import item
 
 def delete(
     workflows: Annotated[
-        list[str], typer.Argument(metavar="NAMESPACE/NAME…", help="The workflows.", show_default=False)
+        list[str], typer.Argument(metavar="NAMESPACE/NAME", help="The workflows.", show_default=False)
     ],
     namespace: Namespace = "default",
     directory: Dir = None,

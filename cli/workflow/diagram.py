@@ -13,7 +13,7 @@ from cli.workflow.runs import Output, item, run_ref, workflow_item, workflow_ref
 
 def diagram(
     workflow: Annotated[
-        str | None, typer.Argument(metavar="[NAMESPACE/NAME]", help="The workflow, as it is deployed now.")
+        str | None, typer.Argument(metavar="NAMESPACE/NAME", help="The workflow, as it is deployed now.")
     ] = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAMESPACE/ID", help="A run: its definition and its state.")

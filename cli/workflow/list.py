@@ -17,7 +17,7 @@ Status = Literal["open", "running", "suspended", "completed", "faulted", "cancel
 
 def list_runs(
     workflow: Annotated[
-        str | None, typer.Argument(metavar="[NAMESPACE/NAME]", help="Only the runs of this workflow.")
+        str | None, typer.Argument(metavar="NAMESPACE/NAME", help="Only the runs of this workflow.")
     ] = None,
     namespace: Namespace = "default",
     status: Annotated[Status | None, typer.Option("--status", help="Only those; open: running or suspended.")] = None,

@@ -37,6 +37,8 @@ class Follower:
         self.ended = False
         self.running: dict[str, float] = {}
         """When the tasks under way began, by pointer."""
+        self._created: set[str] = set()
+        """Tasks that have not begun, by pointer: one that ends like this was skipped."""
 
     def take(self, raw: bytes) -> Step | None:
         """What an event says; None for one that says nothing new to a reader."""
@@ -50,16 +52,22 @@ class Follower:
         return self._task(verb, pointer, name, _seconds(event), event.data.get("error"))
 
     def _task(self, verb: str, pointer: str, name: str, at: float, error: dict[str, Any] | None) -> Step | None:
+        if verb == "created":
+            self._created.add(pointer)
         if verb == "started":
+            self._created.discard(pointer)
             self.running[pointer] = at
             return Step("▸", name, "started", begin=True)
         if verb == "retried":
             return Step("↻", name, "tries again")
         if verb not in ("completed", "faulted", "cancelled"):
             return None
-        begin = self.running.pop(pointer, None)
-        if verb == "completed":
-            return Step("-", name, "skipped") if begin is None else Step("✓", name, span(begin, at))
+        begin, pending = self.running.pop(pointer, None), pointer in self._created
+        self._created.discard(pointer)
+        if verb == "completed" and begin is None:  # one that began before anybody looked is not a skipped one
+            return Step("-", name, "skipped") if pending else Step("✓", name, "completed")
+        if begin is not None and verb == "completed":
+            return Step("✓", name, span(begin, at))
         own = error is not None and error.get("instance", pointer) == pointer  # else told where it was raised
         said = "; ".join(problem(error)) if error is not None and own else ""
         return Step("✗" if verb == "faulted" else "⊘", name, f"{verb}  {said}")

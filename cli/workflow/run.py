@@ -32,7 +32,7 @@ app = application()
 def run(
     workflow: Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="The workflow.", show_default=False)],
     parameters: Annotated[
-        str | None, typer.Argument(metavar="[JSON]", help="The run's input ('-': from standard input; default: {}).")
+        str | None, typer.Argument(metavar="JSON", help="The run's input ('-': from standard input; default: {}).")
     ] = None,
     wait: Annotated[
         str | None,

@@ -27,7 +27,8 @@ def trace(run: Run, namespace: Namespace = "default", output: Output = "text", d
     if output == "json":
         document(found, output)
         return
-    say(f"run {ref} of {found['run']['workflow']} {found['run']['workflowVersion']}")
+    about = found["run"]
+    say(f"run {ref} of {about['workflow']} {about['workflowVersion']}  {about['status']}")
     for line in lines(found["root"]):
         say(line)
     if found.get("truncated"):

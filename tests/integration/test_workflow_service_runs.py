@@ -117,7 +117,11 @@ def test_what_can_not_be_asked_is_refused_with_the_reason(platform: Platform) ->
         assert await code("dance", "shown") in ("not_found", "run_not_found")
         await made.run("five", {"x": 1}, id="taken")
         assert await code("start", "naps", {"id": "taken"}) == "conflict"
-        assert await code("cancel", "taken") == "conflict"
+        refused = (await made.ask("cancel", "taken")).json
+        assert refused["code"] == "conflict"
+        assert refused["message"] == (
+            "the run default/taken is completed, so it can't be cancelled: a running or suspended run can"
+        )
 
     play(platform, scene)
 

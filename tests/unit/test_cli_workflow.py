@@ -124,7 +124,9 @@ def test_progress_tells_what_a_reader_wants_to_know() -> None:
         ("workflow.started", {}, None), ("task.created", {"task": "/do/0/a"}, None),
         ("task.started", {"task": "/do/0/a"} | at, "▸ a  started"),
         ("task.completed", {"task": "/do/0/a"} | done, "✓ a  2.5 s"),
+        ("task.created", {"task": "/do/1/b~1c"}, None),
         ("task.completed", {"task": "/do/1/b~1c"} | done, "- b/c  skipped"),
+        ("task.completed", {"task": "/do/1/x"} | done, "✓ x  completed"),  # it began before anybody looked
         ("task.started", {"task": "/do/2/d"} | at, "▸ d  started"),
         ("task.faulted", {"task": "/do/0/a", "error": error}, "✗ a  faulted  Timeout (408); too long; at /do/0/a"),
         ("task.faulted", {"task": "/do/2/d", "error": error}, "✗ d  faulted"),
@@ -153,6 +155,13 @@ def test_a_terminal_has_one_line_for_what_runs() -> None:
     assert written == ["▸ a", "\r\x1b[K", "▸ a, b", "\r\x1b[K", "✓ b  0 ms\n", "▸ a", "\r\x1b[K"]
 
 
+def test_a_task_that_was_skipped_after_a_pause_is_not_taken_for_one_that_ran() -> None:
+    follower = Follower()
+    for verb in ("created", "suspended", "resumed"):
+        assert follower.take(event(f"task.{verb}", task="/do/0/a")) is None
+    assert str(follower.take(event("task.completed", task="/do/0/a"))) == "- a  skipped"
+
+
 def test_records_are_one_line() -> None:
     started = {"record": "TaskStarted", "at": 0, "frame": 3, "input": {"a": 1}}
     assert line(12, started)[:10] == "      12  "
@@ -176,6 +185,7 @@ def test_errors_exit_codes_and_spans() -> None:
         (["--wait", "1m30s", "w"], ["--wait=1m30s", "w"]),
         (["w", "--wait=3", "7"], ["w", "--wait=3", "7"]),
         (["w", "--wait", "-5"], ["w", "--wait=", "--", "-5"]),
+        (["w", "-1.5", "--wait=6", "-r"], ["w", "--wait=6", "-r", "--", "-1.5"]),
         (["w", "--", "--wait", "5"], ["w", "--", "--wait", "5"]),
     ],
 )

@@ -32,13 +32,13 @@ log = logging.getLogger("workflow")
 LONGEST_WAIT = 3600.0
 MAX_REQUESTS = 10_000
 """Requests that are held at once, those that wait for a run's end included."""
-_STEERING: dict[str, tuple[Wanted, tuple[str, ...]]] = {
-    "cancel": (Cancel(), ("running", "suspended")),
-    "pause": (Pause(), ("running",)),
-    "resume": (Resume(), ("suspended",)),
-    "retry": (Retry(), ("faulted",)),
+_STEERING: dict[str, tuple[Wanted, tuple[str, ...], str]] = {
+    "cancel": (Cancel(), ("running", "suspended"), "cancelled"),
+    "pause": (Pause(), ("running",), "paused"),
+    "resume": (Resume(), ("suspended",), "resumed"),
+    "retry": (Retry(), ("faulted",), "retried"),
 }
-"""The stimulus of a verb, and the statuses that allow it."""
+"""The stimulus of a verb, the statuses that allow it, and what the run then is."""
 _ENCODE = msgspec.json.Encoder().encode
 _wanted: "msgspec.msgpack.Decoder[Wanted]" = msgspec.msgpack.Decoder(Wanted)
 T = TypeVar("T")
@@ -189,10 +189,11 @@ class Control:
         return await self._view(ref, place)
 
     async def _steer(self, verb: str, ref: FunctionRef, place: Place) -> Answer:
-        wanted, allowed = _STEERING[verb]
+        wanted, allowed, done = _STEERING[verb]
         run = self._summary(ref, place)
         if run.status not in allowed:
-            raise FaasError(Code.CONFLICT, f"the run {ref} is {run.status}: it can't {verb}")
+            others = f"a {' or '.join(allowed)} run can"
+            raise FaasError(Code.CONFLICT, f"the run {ref} is {run.status}, so it can't be {done}: {others}")
         if isinstance(place, Over):
             place = await self._runs.reopen(ref, place.head, place.last, wanted)
         elif isinstance(place, Run):
