@@ -71,12 +71,12 @@ class Recovery:
 
     async def _take(self, wanted: list[Found]) -> None:
         """Those that nobody here is taking already. Fences first: what is read afterwards is final."""
-        claimed = [found for found in wanted if self._routing.claim(found[0])]
+        claimed = [found for found in wanted if self._runs.claims.claim(found[0])]
         try:
             await self._take_claimed(claimed)
         finally:
             for ref, _, _ in claimed:
-                self._routing.unclaim(ref)
+                self._runs.claims.unclaim(ref)
 
     async def _take_claimed(self, wanted: list[Found]) -> None:
         fenced = [run for run in await asyncio.gather(*map(self._fence, wanted)) if run is not None]

@@ -52,7 +52,7 @@ class Routing:
 
     def __init__(self, runs: Runs, store: RunStore, members: Members, replies: Replies) -> None:
         self._runs, self._store, self._members, self._replies = runs, store, members, replies
-        self._taking: dict[FunctionRef, asyncio.Future[None]] = {}
+        self._claims = runs.claims
 
     async def find(self, ref: FunctionRef) -> Place:
         """Where a run is; one whose owner is gone is taken. Raises Unavailable, FaasError."""
@@ -83,28 +83,14 @@ class Routing:
         """Takes a run from an owner who is gone; None when another was first, or this instance is leaving."""
         if self._runs.leaving:
             return None
-        if not self.claim(ref):
-            if ref in self._taking:
-                await asyncio.wait((self._taking[ref],))
-            return self._runs.open.get(ref)
+        if not self._claims.claim(ref):
+            return await self._claims.settled(ref)
         try:
             return await self._runs.take(ref, head, last)
         except Outrun:
             return None
         finally:
-            self.unclaim(ref)
-
-    def claim(self, ref: FunctionRef) -> bool:
-        """Whether the caller may take the run; others wait until ``unclaim``. Two of this instance that take it at once
-        would both be its owner, and both would make the calls that the last one left."""
-        if ref in self._taking or ref in self._runs.open:
-            return False
-        self._taking[ref] = asyncio.get_running_loop().create_future()
-        return True
-
-    def unclaim(self, ref: FunctionRef) -> None:
-        """The run was taken, or not."""
-        self._taking.pop(ref).set_result(None)
+            self._claims.unclaim(ref)
 
     async def deliver(self, ref: FunctionRef, wanted: Wanted, hops: int = 1) -> None:
         """Hands a stimulus to a run wherever it is; returns when it is in the history, or when no open run is there to

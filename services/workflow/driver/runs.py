@@ -8,6 +8,8 @@ from typing import Protocol
 
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
+from services.workflow.driver.batches import left, take, tell
+from services.workflow.driver.claims import Claims
 from services.workflow.driver.documents import LostDefinition
 from services.workflow.driver.metrics import Figures
 from services.workflow.driver.run import Handed, Run
@@ -16,24 +18,12 @@ from services.workflow.engine.errors import standard
 from services.workflow.engine.stimuli import CallEnded, Continue, Recovered
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import Outrun, Unavailable
-from services.workflow.worker.protocol import (
-    Answered,
-    Begin,
-    CallFunction,
-    CallOutside,
-    History,
-    PublishEvent,
-    Stepped,
-    Wanted,
-    WireCommand,
-)
+from services.workflow.worker.protocol import Answered, Begin, History, PublishEvent, Stepped, Wanted, WireCommand
 
 log = logging.getLogger("workflow")
 
 _PAUSE = 0.2
 """Seconds before what the store or the API server did not answer is asked again."""
-_MOST, _LARGEST = 16, 4 * 1024 * 1024
-"""Stimuli, and bytes of answers, that one transition takes: each may make 500 records, and it is one message."""
 _ASIDE = 2.0
 """Seconds after which a run that was let go of is looked for: it may be nobody's."""
 
@@ -63,7 +53,8 @@ class Runs:
     """``open`` are those that this instance owns and that are not at their end."""
 
     def __init__(self, transitions: Transitions, tasks: asyncio.TaskGroup) -> None:
-        self.open: dict[FunctionRef, Run] = {}
+        self.claims = Claims()
+        self.open = self.claims.open
         self.leaving = False
         """Commands are left to the next owner."""
         self.empty = asyncio.Event()
@@ -78,7 +69,9 @@ class Runs:
 
     async def begin(self, ref: FunctionRef, head: Head, begin: Begin) -> Run:
         """Starts a run that there is none of; returns when its first transition is stored. Raises Outrun when there is
-        one, FaasError."""
+        one, Moved when it is here or is being taken, FaasError."""
+        if not self.claims.free(ref):
+            raise Moved(str(ref))
         run = Run(ref, head, 0)
         self.open[ref] = run
         await self.ask(run, begin)
@@ -92,7 +85,7 @@ class Runs:
 
     async def reopen(self, ref: FunctionRef, head: Head, last: int, wanted: Wanted) -> Run:
         """Goes on with a run that had ended (Retry). Raises Moved when another has, FaasError."""
-        if ref in self.open:
+        if not self.claims.free(ref):
             raise Moved(str(ref))
         run = Run(ref, head, last)
         self._transitions.workers.forget(run.name)
@@ -114,7 +107,7 @@ class Runs:
         """Hands a stimulus to a run; ``told`` hears of it when it is in the history. One that is not driven here any
         more takes nothing."""
         if self.open.get(run.ref) is not run:
-            _tell(told, Moved(run.name))
+            tell(told, Moved(run.name))
             return
         run.queue.append((wanted, told))
         if not run.busy:
@@ -137,7 +130,7 @@ class Runs:
     async def _drive(self, run: Run) -> None:
         try:
             while run.queue and self.open.get(run.ref) is run:
-                taken = self._next(run)
+                taken = take(run)
                 try:
                     await self._transition(run, taken)
                 except Exception:  # a defect that one run meets must not end the others; a scan takes it up again
@@ -147,18 +140,6 @@ class Runs:
         finally:
             run.busy = False
 
-    def _next(self, run: Run) -> list[Handed]:
-        """What one transition takes: what waits, within bounds; Recovered comes alone, since it commands everything."""
-        most = 1 if run.cautious or isinstance(run.queue[0][0], Recovered) else _MOST
-        count = size = 0
-        for wanted, _ in run.queue[:most]:
-            size += len(wanted.output) if isinstance(wanted, Answered) else 0
-            if count and size > _LARGEST:
-                break
-            count += 1
-        taken, run.queue = run.queue[:count], run.queue[count:]
-        return taken
-
     async def _transition(self, run: Run, taken: list[Handed]) -> None:
         link = self._transitions.link
         if not link.up.is_set():
@@ -166,11 +147,11 @@ class Runs:
         try:
             stepped = await self._transitions.make(run, [wanted for wanted, _ in taken])
             leaving, unsent = self.leaving, run.unsent
-            left = self._left(run, stepped, taken) if leaving else frozenset()
+            unmade = left(run, stepped, taken) if leaving else frozenset()
             if stepped.message:
-                await self._transitions.store_it(run, stepped, left)
-            elif left != unsent:  # before they are made: the next owner must not take them for unmade
-                run.unsent = left
+                await self._transitions.store_it(run, stepped, unmade)
+            elif unmade != unsent:  # before they are made: the next owner must not take them for unmade
+                run.unsent = unmade
                 await self._transitions.fence(run)
         except Outrun as error:
             self._lost(run, taken, error)
@@ -186,14 +167,8 @@ class Runs:
             return
         self.figures.steps += 1
         for _, told in taken:
-            _tell(told)
+            tell(told)
         await self._follow(run, stepped, unsent, leaving)
-
-    def _left(self, run: Run, stepped: Stepped, taken: list[Handed]) -> frozenset[int]:
-        """The tasks whose calls are left to the next owner, when this one is leaving: it may make them without fear."""
-        calls = [each for each in stepped.commands if isinstance(each, CallFunction | CallOutside)]
-        left = frozenset(each.task for each in calls if not each.repeated or each.task in run.unsent)
-        return left if isinstance(taken[0][0], Recovered) else run.unsent | left
 
     async def _follow(self, run: Run, stepped: Stepped, unsent: frozenset[int], leaving: bool) -> None:
         """What follows from a transition that is in the history. ``leaving``: as it was stored, its calls are left."""
@@ -226,7 +201,7 @@ class Runs:
         run.release()
         queue, run.queue = run.queue, []
         for _, told in queue:
-            _tell(told, Moved(run.name))
+            tell(told, Moved(run.name))
         self._look_empty()
 
     def leave(self) -> None:
@@ -250,7 +225,7 @@ class Runs:
             asyncio.get_running_loop().call_later(_ASIDE, self._look)
         self._transitions.workers.forget(run.name)
         for _, told in taken:
-            _tell(told, error if new else Moved(run.name))
+            tell(told, error if new else Moved(run.name))
         self.release(run)
 
     def _broken(self, run: Run, taken: list[Handed], error: Exception) -> None:
@@ -262,15 +237,9 @@ class Runs:
             return
         wanted, told = taken[0]
         log.error("run %s can't take %s: %s", run.name, type(wanted).__name__, error)
-        _tell(told, FaasError(Code.INTERNAL, f"the run can't take this: {error}"))
+        tell(told, FaasError(Code.INTERNAL, f"the run can't take this: {error}"))
         if run.last == 0:
             self.release(run)
         elif isinstance(wanted, Answered):
             wrong = standard("runtime", f"the answer can't be taken: {error}").error
             run.queue.insert(0, (CallEnded(task=wanted.task, error=wrong), None))
-
-
-def _tell(told: "asyncio.Future[None] | None", error: Exception | None = None) -> None:
-    """Says what became of a stimulus, when somebody still waits to hear it."""
-    if told is not None and not told.done():
-        told.set_exception(error) if error is not None else told.set_result(None)
