@@ -7,7 +7,7 @@ from services.workflow.engine import records as r
 from services.workflow.engine.commands import Publish
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.scope import iso
-from services.workflow.engine.state import ROOT, State
+from services.workflow.engine.state import ROOT, Frame, State
 
 
 def lifecycle(plan: Plan, state: State, record: r.Record) -> list[Publish]:
@@ -91,7 +91,18 @@ def _task_waits(events: _Events, state: State, record: r.TaskWaits) -> None:
 
 def _event_consumed(events: _Events, state: State, record: r.EventConsumed) -> None:
     if record.complete:
-        keys = state.frames[record.frame].correlations | record.correlations
+        _correlated(events, state.frames[record.frame], record.correlations)
+
+
+def _round_ended(events: _Events, state: State, record: r.RoundEnded) -> None:
+    if record.complete:
+        _correlated(events, state.frames[record.frame], {})
+
+
+def _correlated(events: _Events, frame: Frame, more: dict[str, Any]) -> None:
+    """The workflow has what it listened for; messages of a subscription are no events."""
+    if frame.waits == "events":
+        keys = frame.correlations | more
         events.run("correlation-completed", **({"correlationKeys": keys} if keys else {}))
 
 
@@ -145,6 +156,7 @@ _TELLERS: dict[type[r.Record], Callable[[_Events, State, Any], None]] = {
     r.TaskStarted: _task_started,
     r.TaskWaits: _task_waits,
     r.EventConsumed: _event_consumed,
+    r.RoundEnded: _round_ended,
     r.TaskRetried: _task_retried,
     r.TaskEnded: _task_ended,
     r.ErrorCaught: _error_caught,

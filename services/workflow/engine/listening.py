@@ -62,7 +62,7 @@ def _record(
 ) -> None:
     index, correlations = found
     strategy = task.listen.to
-    item = event.get("data") if task.listen.read in ("data", "raw") else event
+    item = event if task.listen.read == "envelope" else event.get("data", event.get("data_base64"))
     if strategy.all is not None:
         complete = len(frame.matched) + 1 >= len(strategy.all)
     elif isinstance(strategy.until, Expression):
@@ -133,10 +133,18 @@ def _end_round(
     context = UNSET
     if foreach.export is not None:
         context = flow.export(foreach.export, scope, shaped, more=variables)
-    subscription, complete = subscribing.subscription_of(session.task(frame)), False
-    if subscription is not None and not frame.complete:
-        more = variables if context is UNSET else variables | {"context": context}
-        complete = subscribing.enough(session, frame, subscription, frame.items[: index + 1], more)
+    more = variables if context is UNSET else variables | {"context": context}
+    complete = not frame.complete and _enough(session, frame, frame.items[: index + 1], more)
     session.record(
         r.RoundEnded(at=session.now, frame=frame.id, item=shaped, context=context, round=index, complete=complete)
     )
+
+
+def _enough(session: Session, frame: Frame, items: list[Any], more: dict[str, Any]) -> bool:
+    """Whether these events or messages, and what ``foreach`` exported, end the consumption."""
+    task = session.task(frame)
+    if isinstance(task, ListenTask):
+        until = task.listen.to.until
+        return isinstance(until, Expression) and session.scope(frame).holds(until, items, more=more)
+    subscription = subscribing.subscription_of(task)
+    return subscription is not None and subscribing.enough(session, frame, subscription, items, more)

@@ -313,15 +313,57 @@ Feature: Listen
     """yaml
     document: { dsl: '1.0.3', namespace: default, name: a-condition-on-the-data-is-not-asked-for-events-of, version: '1.0.0' }
     do:
-      - hear: { listen: { to: { one: { with: { data: '${ .t > 38 }', type: a } } } } }
+      - hear: { listen: { to: { one: { with: { data: '${ .t > 38 }', type: 'a\..*' } } } } }
     """
     And given the events are sent:
     """yaml
-    - { type: b, data: text }
-    - { type: a, data: { t: 39 } }
+    - { type: b.x, data: text }
+    - { type: a.x, data: { t: 39 } }
     """
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
     [ { t: 39 } ]
+    """
+
+  Scenario: Binary data is read as base64
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: binary-data-is-read-as-base64, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a } } }, read: raw } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data_base64: AAE= }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ AAE= ]
+    """
+
+  Scenario: Until sees the context that foreach exported
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: until-sees-the-context-that-foreach-exported, version: '1.0.0' }
+    do:
+      - hear:
+          listen: { to: { any: [ { with: { type: a } } ], until: '${ ($context.n // 0) >= 2 }' } }
+          foreach: { item: event, output: { as: '${ $event * 10 }' }, export: { as: '${ $context + { n: (($context.n // 0) + 1) } }' } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: 1 }
+    - { type: a, data: 2 }
+    - { type: b, data: 3 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 10, 20 ]
+    """
+    And the lifecycle events should include:
+    """yaml
+    [ workflow.correlation-started, workflow.correlation-completed, task.completed ]
     """
