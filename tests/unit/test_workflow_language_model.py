@@ -277,6 +277,7 @@ def test_error_types_are_the_same_in_all_their_writings() -> None:
             "https://open-workflow-specification.org/dsl/errors/types/",
             "https://serverlessworkflow.io/dsl/errors/types/",
             "https://serverlessworkflow.io/spec/1.0.0/errors/",
+            "",
         ):
             assert same_type(prefix + name, ours)
     own = "https://example.com/spec/1.0.0/errors/timeout"

@@ -1,7 +1,8 @@
 """The standard error types of the language, and when two types mean the same.
 
 The specification's text writes ``https://open-workflow-specification.org/spec/1.0.0/errors/timeout``; its examples and
-its conformance kit write the same types with ``/dsl/errors/types/`` and under its former host too.
+its conformance kit write the same types with ``/dsl/errors/types/`` and under its former host too. People write the
+last word alone.
 """
 
 import re
@@ -20,8 +21,8 @@ STATUS = {
 }
 """The standard types by their last word, each with its status when nothing describes the error better."""
 _STANDARD = re.compile(
-    r"https?://(?:www\.)?(?:open-workflow-specification\.org|serverlessworkflow\.io)"
-    rf"(?:/spec/\d+\.\d+\.\d+|/dsl)?/errors(?:/types)?/({'|'.join(STATUS)})"
+    r"(?:https?://(?:www\.)?(?:open-workflow-specification\.org|serverlessworkflow\.io)"
+    rf"(?:/spec/\d+\.\d+\.\d+|/dsl)?/errors(?:/types)?/)?({'|'.join(STATUS)})"
 )
 
 
@@ -41,3 +42,9 @@ def canonical(type_: str) -> str:
 def same_type(one: str, other: str) -> bool:
     """Whether an error of the type ``one`` is caught by a filter for ``other``."""
     return canonical(one) == canonical(other)
+
+
+def as_written(type_: str, filter_: str | None) -> str:
+    """The type of a caught error as the filter that took it writes it, so that who compares it again finds the same;
+    itself when the filter has none, or the last word alone."""
+    return filter_ if filter_ is not None and "://" in filter_ else type_

@@ -1,5 +1,6 @@
 """Errors of runs: RFC 7807 objects of the specification's types."""
 
+import re
 from typing import Any
 
 from services.contracts.workflow.errors import STATUS, same_type, standard_type
@@ -14,6 +15,10 @@ _TITLES = {
     "communication": "Communication Error",
     "runtime": "Runtime Error",
 }
+
+
+_PLACE = re.compile(r"/\d+(?=/)")
+"""A task's place in its list, in a pointer."""
 
 
 class Raised(Exception):
@@ -38,13 +43,17 @@ def complete(error: dict[str, Any], instance: str) -> dict[str, Any]:
 
 
 def matches(error: dict[str, Any], filter_: dict[str, Any]) -> bool:
-    """Whether an error has each of the values of a filter; those that are None do not count."""
+    """Whether an error has each of the values of a filter; those that are None do not count. An ``instance`` may be
+    without the places of tasks in their lists: ``/do/getPet`` is ``/do/0/getPet``, as the specification writes too."""
     for key, expected in filter_.items():
         if expected is None:
             continue
         found = error.get(key)
         if key == "type" and isinstance(found, str):
             if not same_type(found, expected):
+                return False
+        elif key == "instance" and isinstance(found, str):
+            if expected not in (found, _PLACE.sub("", found)):
                 return False
         elif found != expected:
             return False

@@ -6,6 +6,7 @@ import msgspec
 
 from services.contracts.workflow.data import Retry
 from services.contracts.workflow.durations import MAX_SECONDS
+from services.contracts.workflow.errors import as_written
 from services.contracts.workflow.tasks import TryTask
 from services.workflow.engine import records as r
 from services.workflow.engine.chance import draw
@@ -38,10 +39,12 @@ def fault(session: Session, frame: Frame, raised: Raised, *, within: bool = Fals
 def _caught(session: Session, frame: Frame, task: TryTask, error: dict[str, Any], origin: int) -> bool:
     """Records the catch if the clause wants this error. Raises Raised."""
     catch, scope = task.catch, session.scope(frame)
-    known: dict[str, Any] = {catch.as_: error}
     with_ = catch.errors.with_ if catch.errors is not None else None
-    if with_ is not None and not matches(error, msgspec.structs.asdict(with_)):
-        return False
+    if with_ is not None:
+        if not matches(error, msgspec.structs.asdict(with_)):
+            return False
+        error = error | {"type": as_written(error["type"], with_.type)}
+    known: dict[str, Any] = {catch.as_: error}
     if not scope.holds(catch.when, frame.input, more=known):
         return False
     if catch.except_when is not None and scope.holds(catch.except_when, frame.input, more=known):

@@ -409,3 +409,153 @@ Feature: Try
     """
     And three should not run
     And one should run before two
+
+  Scenario: A standard type is caught by its last word
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-standard-type-is-caught-by-its-last-word, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: expression } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: A raised error of a standard type is caught in another writing
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-raised-error-of-a-standard-type-is-caught-in-ano, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://serverlessworkflow.io/dsl/errors/types/timeout, status: 408 } } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: A type that is not of the standard is caught as it is written only
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-type-that-is-not-of-the-standard-is-caught-as-it, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://serverlessworkflow.io/errors/not-implemented, status: 500 } } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/not-implemented } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://serverlessworkflow.io/errors/not-implemented, status: 500 }
+    """
+
+  Scenario: A caught error has its type as the filter writes it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-caught-error-has-its-type-as-the-filter-writes-i, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: https://serverlessworkflow.io/dsl/errors/types/expression } }, do: [ { handle: { set: '${ $error | { type, status } }' } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { type: https://serverlessworkflow.io/dsl/errors/types/expression, status: 400 }
+    """
+
+  Scenario: A condition compares the type as the filter writes it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-condition-compares-the-type-as-the-filter-writes, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: '${ error }' } } ]
+          catch: { errors: { with: { type: https://serverlessworkflow.io/dsl/errors/types/expression } }, when: '$error.type | startswith("https://serverlessworkflow.io/dsl")', do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: A filter by instance may leave out the places in lists
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-instance-may-leave-out-the-places-in-l, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { errors: { with: { instance: /do/attempt/try/work } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: A filter by instance has the names of its tasks
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-instance-has-the-names-of-its-tasks, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { errors: { with: { instance: /do/attempt/try/other } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 409
+    """
+
+  Scenario: A filter by detail takes the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-detail-takes-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { errors: { with: { detail: It is late } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: A filter wants all of its values
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-wants-all-of-its-values, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { errors: { with: { status: 409, type: https://x.example/late, title: Late, detail: It is early } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    detail: It is late
+    """
+
+  Scenario: A filter by title leaves an error that has none
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-filter-by-title-leaves-an-error-that-has-none, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409 } } } } ]
+          catch: { errors: { with: { title: Late } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 409
+    """
