@@ -12,7 +12,7 @@ from services.workflow.engine.environment import Environment
 from services.workflow.engine.errors import Raised, standard
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.state import Frame, State
-from services.workflow.expressions import fill
+from services.workflow.expressions import fill, fill_text
 
 More = dict[str, Any] | None
 """Further variables, by name."""
@@ -83,6 +83,10 @@ class Scope:
     def fill(self, template: Template | Text | None, data: Any, *, given: bool = True, more: More = None) -> Any:
         """A template's value over ``data``."""
         return fill(template, lambda expression: self.value(expression, data, given=given, more=more))
+
+    def text(self, text: Text | None, data: Any) -> str | None:
+        """A text's value over ``data``; None when it has none."""
+        return fill_text(text, lambda expression: self.value(expression, data))
 
     def check(self, schema: Any, value: Any, what: str) -> None:
         """Raises Raised when the value breaks the schema."""

@@ -70,9 +70,9 @@ def _raise(session: Session, frame: Frame, task: t.RaiseTask) -> None:
     error, scope = session.plan.definition.error_of(task.raise_.error), session.scope(frame)
     made: dict[str, Any] = {"status": error.status}
     for field in ("type", "title", "detail", "instance"):
-        value = scope.fill(getattr(error, field), frame.input)
+        value = scope.text(getattr(error, field), frame.input)
         if value is not None:
-            made[field] = value if isinstance(value, str) else str(value)
+            made[field] = value
     raise Raised(made)
 
 

@@ -89,3 +89,75 @@ Feature: Raise
     """yaml
     detail: deep
     """
+
+  Scenario: What expressions give in place of texts is written as JSON
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: what-expressions-give-in-place-of-texts-is-written, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: https://x.example/no, status: 400, title: '${ true }', detail: '${ { a: 1 } }' } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { title: 'true', detail: '{"a":1}' }
+    """
+
+  Scenario: A type and an instance by expressions
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-type-and-an-instance-by-expressions, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: '${ .kind }', status: 400, instance: '${ .place }' } } }
+    """
+    And given the workflow input is:
+    """yaml
+    { kind: https://x.example/no, place: /mine }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/no, instance: /mine }
+    """
+
+  Scenario: An error without a type that an expression gave is one of the runtime
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-without-a-type-that-an-expression-gave-is, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: '${ .kind }', status: 418 } } }
+    """
+    And given the workflow input is:
+    """yaml
+    a: 1
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/runtime, status: 418, instance: /do/0/no }
+    """
+
+  Scenario: An error is raised again from its own parts
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-is-raised-again-from-its-own-parts, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { do: [ { again: { raise: { error: { type: '${ $error.type }', status: 500, detail: '${ $error.detail }' } } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/late, status: 500, detail: It is late, instance: /do/0/attempt/catch/do/0/again }
+    """
+
+  Scenario: An error that is not in use is refused
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-error-that-is-not-in-use-is-refused, version: '1.0.0' }
+    do:
+      - no: { raise: { error: nobody } }
+    """
+    When the workflow is executed
+    Then the workflow should be refused at /do/0/no/raise/error
