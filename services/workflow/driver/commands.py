@@ -98,8 +98,7 @@ class Commands:
         except Exception as error:  # a defect: the workflow gets an error that it can catch, the log what it was
             log.exception("run %s: the command of task %d failed", run.name, task)
             wanted = CallEnded(task=task, error=standard("runtime", f"it failed: {type(error).__name__}").error)
-        if run.calls.pop(task, None) is not None and wanted is not None:
-            await self._runs.go_on(run, wanted)
+        await self._runs.call_ended(run, task, wanted)
 
     def _call_function(self, run: Run, command: p.CallFunction) -> None:
         self._start(run, command.task, self._functions.outcome(command))

@@ -23,6 +23,8 @@ _RECENT = 600.0
 """Seconds: ends of child runs that are told again. An owner that died earlier was missed long ago."""
 _PAUSE = 0.5
 """Seconds before a scan that failed is tried again."""
+_BEHIND = 2.0
+"""Seconds after which runs are looked for again that were not as a scan told."""
 Found = tuple[FunctionRef, Head, int]
 
 
@@ -91,8 +93,9 @@ class Recovery:
         run = Run(ref, head, last)
         try:
             await self._transitions.fence(run)
-        except Outrun:
-            return None  # another was first, or its owner lives after all
+        except Outrun:  # another was first, its owner lives after all, or the replica that told of it is behind
+            asyncio.get_running_loop().call_later(_BEHIND, self.look)
+            return None
         return run
 
     def _tell_parents(self, heads: list[Found]) -> None:

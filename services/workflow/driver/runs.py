@@ -4,7 +4,6 @@ step, append, commands, again."""
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef
@@ -12,13 +11,14 @@ from services.workflow.driver.batches import left, take, tell
 from services.workflow.driver.claims import Claims
 from services.workflow.driver.documents import LostDefinition
 from services.workflow.driver.metrics import Figures
+from services.workflow.driver.obeying import Obeys
 from services.workflow.driver.run import Handed, Run
 from services.workflow.driver.transitions import Broken, Transitions
 from services.workflow.engine.errors import standard
-from services.workflow.engine.stimuli import CallEnded, Continue, Recovered
+from services.workflow.engine.stimuli import CallEnded, Continue, EventArrived, MessageArrived, Recovered
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import Outrun, Unavailable
-from services.workflow.worker.protocol import Answered, Begin, History, PublishEvent, Stepped, Wanted, WireCommand
+from services.workflow.worker.protocol import Answered, Begin, History, PublishEvent, Stepped, Wanted
 
 log = logging.getLogger("workflow")
 
@@ -26,27 +26,12 @@ _PAUSE = 0.2
 """Seconds before what the store or the API server did not answer is asked again."""
 _ASIDE = 2.0
 """Seconds after which a run that was let go of is looked for: it may be nobody's."""
+_LATER = 30.0
+"""The same, for one that can't be driven now; to take it up again is a transition."""
 
 
 class Moved(Exception):
     """Another instance drives the run now."""
-
-
-class Obeys(Protocol):
-    """Who carries out commands."""
-
-    async def obey(self, run: Run, commands: list[WireCommand], unsent: frozenset[int]) -> None:
-        """Begins to carry out what a transition asks for. ``unsent``: tasks whose calls the last owner did not make,
-        although they are commanded as repeated."""
-
-    def leave(self) -> None:
-        """No more commands come."""
-
-    def ended(self, run: Run, stepped: Stepped) -> None:
-        """The run has come to its end."""
-
-    def released(self, run: Run) -> None:
-        """The run is not driven here any more."""
 
 
 class Runs:
@@ -120,8 +105,14 @@ class Runs:
         self.put(run, wanted, told)
         await told
 
-    async def go_on(self, run: Run, wanted: Wanted) -> None:
-        """As ``put``, in the task that calls it."""
+    async def call_ended(self, run: Run, task: int, wanted: Wanted | None) -> None:
+        """One of the run's calls is over: goes on with the run, in the task that calls this. None: its outcome comes
+        another way."""
+        if run.calls.pop(task, None) is None:
+            return
+        if wanted is None:
+            self._rest(run)
+            return
         run.queue.append((wanted, None))
         if not run.busy and self.open.get(run.ref) is run:
             run.busy = True
@@ -133,12 +124,13 @@ class Runs:
                 taken = take(run)
                 try:
                     await self._transition(run, taken)
-                except Exception:  # a defect that one run meets must not end the others; a scan takes it up again
+                except Exception:  # a defect that one run meets must not end the others
                     log.exception("run %s is put aside", run.name)
-                    self._lost(run, taken, Moved(run.name))
+                    self._aside(run, taken, Moved(run.name), _LATER)
             run.cautious = False
         finally:
             run.busy = False
+        self._rest(run)
 
     async def _transition(self, run: Run, taken: list[Handed]) -> None:
         link = self._transitions.link
@@ -182,8 +174,6 @@ class Runs:
             self.figures.ended(run.ref.namespace, run.workflow, run.status)
             self.release(run)
             self._obeys.ended(run, stepped)
-        elif self.leaving and not run.calls and not run.queue:
-            self.release(run)
         elif stepped.snapshot:
             self._tasks.create_task(self._snapshot(run.ref, run.last, stepped.snapshot))
 
@@ -209,9 +199,13 @@ class Runs:
         self.leaving = True
         self._obeys.leave()
         for run in list(self.open.values()):
-            if not run.busy and not run.calls:
-                self.release(run)
+            self._rest(run)
         self._look_empty()
+
+    def _rest(self, run: Run) -> None:
+        """An instance that is leaving lets go of a run for which nothing is under way here."""
+        if self.leaving and self.open.get(run.ref) is run and not (run.busy or run.calls or run.queue):
+            self.release(run)
 
     def _look_empty(self) -> None:
         if self.leaving and not self.open:
@@ -222,10 +216,14 @@ class Runs:
         if not new:
             self.figures.lost += 1
             log.info("run %s is driven by another", run.name)
-            asyncio.get_running_loop().call_later(_ASIDE, self._look)
+        self._aside(run, taken, error if new else Moved(run.name), _ASIDE)
+
+    def _aside(self, run: Run, taken: list[Handed], error: Exception, seconds: float) -> None:
+        """Lets go of a run, and has it looked for: it may be nobody's."""
+        asyncio.get_running_loop().call_later(seconds, self._look)
         self._transitions.workers.forget(run.name)
         for _, told in taken:
-            tell(told, error if new else Moved(run.name))
+            tell(told, error)
         self.release(run)
 
     def _broken(self, run: Run, taken: list[Handed], error: Exception) -> None:
@@ -238,8 +236,11 @@ class Runs:
         wanted, told = taken[0]
         log.error("run %s can't take %s: %s", run.name, type(wanted).__name__, error)
         tell(told, FaasError(Code.INTERNAL, f"the run can't take this: {error}"))
-        if run.last == 0:
+        if run.last == 0 or not run.open:  # it was to be started, or tried again
             self.release(run)
         elif isinstance(wanted, Answered):
             wrong = standard("runtime", f"the answer can't be taken: {error}").error
             run.queue.insert(0, (CallEnded(task=wanted.task, error=wrong), None))
+        elif told is None and not isinstance(wanted, EventArrived | MessageArrived):
+            # without it the run would wait for ever: who takes it up again finds all that is outstanding
+            self._aside(run, [], error, _LATER)

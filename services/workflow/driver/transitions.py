@@ -100,16 +100,17 @@ class Transitions:
         run.last = await self.append(run.ref, EMPTY, head, run.last)
 
     async def append(self, ref: FunctionRef, message: bytes, head: Head, expected: int) -> int:
-        """The new transition's sequence. The store asks again until it knows; what it refuses was not stored. Raises
-        Outrun; Broken for one that fits into no message."""
+        """The new transition's sequence. Asks until it is known whether it was stored, whatever the store says
+        meanwhile: a transition that is there must not be made a second time. Raises Outrun; Broken for one that fits
+        into no message."""
         while True:
             try:
                 return await self.store.append(ref, message, head, expected, FOREVER)
-            except Refused as error:
-                if error.code == TOO_LARGE:
+            except Unavailable as error:
+                if isinstance(error, Refused) and error.code == TOO_LARGE:
                     raise Broken(str(error)) from None
-                log.error("run %s: JetStream refused a transition, trying again: %s", ref, error)
-                await asyncio.sleep(_PAUSE)
+                log.error("run %s: JetStream did not take a transition, trying again: %s", ref, error)
+            await asyncio.sleep(_PAUSE)
 
     async def until_done(self, action: Callable[[], Awaitable[object]]) -> None:
         """Does what may be done twice until the store has taken it."""
