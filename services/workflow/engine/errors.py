@@ -22,10 +22,10 @@ _PLACE = re.compile(r"/\d+(?=/)")
 
 
 class Raised(Exception):
-    """An error on its way to the try that catches it. ``error`` may lack its ``instance``."""
+    """An error on its way to the try that catches it. ``error`` may lack what ``complete`` gives it."""
 
     def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(error.get("detail") or error.get("title") or error["type"])
+        super().__init__(error.get("detail") or error.get("title") or error.get("type") or "an error")
         self.error = error
 
 

@@ -71,7 +71,7 @@ def _raise(session: Session, frame: Frame, task: t.RaiseTask) -> None:
     made: dict[str, Any] = {"status": error.status}
     for field in ("type", "title", "detail", "instance"):
         value = scope.text(getattr(error, field), frame.input)
-        if value is not None:
+        if value:
             made[field] = value
     raise Raised(made)
 
