@@ -260,10 +260,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if status != 204:
+        bodiless = status in (204, 304)  # RFC 9110, 6.4.1
+        if not bodiless:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command != "HEAD" and not bodiless:
             with suppress(ConnectionError):  # who called may have given up, as a scenario wants
                 self.wfile.write(body)
 

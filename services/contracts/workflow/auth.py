@@ -6,7 +6,7 @@ from msgspec import field
 
 from services.contracts.workflow.node import Node, Part, Wrong, note_unknown
 from services.contracts.workflow.read import name_of, read_object, read_part
-from services.contracts.workflow.values import TextField, Uri, UriTemplate, read_uri
+from services.contracts.workflow.values import ScalarField, TextField, Uri, UriTemplate, read_text, read_uri
 
 Scheme = Literal["basic", "bearer", "digest", "oauth2", "oidc"]
 
@@ -27,8 +27,8 @@ class SecretAuthentication(Part, frozen=True, kw_only=True):
 class BasicAuthentication(Part, frozen=True, kw_only=True):
     """RFC 7617."""
 
-    username: TextField
-    password: TextField
+    username: ScalarField
+    password: ScalarField
 
 
 class BearerAuthentication(Part, frozen=True, kw_only=True):
@@ -40,8 +40,8 @@ class BearerAuthentication(Part, frozen=True, kw_only=True):
 class DigestAuthentication(Part, frozen=True, kw_only=True):
     """RFC 7616."""
 
-    username: TextField
-    password: TextField
+    username: ScalarField
+    password: ScalarField
 
 
 class OAuth2Token(Part, frozen=True, kw_only=True):
@@ -92,8 +92,8 @@ class OidcAuthentication(Part, frozen=True, kw_only=True):
     issuers: list[TextField] = field(default_factory=list)
     scopes: list[TextField] = field(default_factory=list)
     audiences: list[TextField] = field(default_factory=list)
-    username: TextField | None = None
-    password: TextField | None = None
+    username: ScalarField | None = None
+    password: ScalarField | None = None
     subject: OAuth2Token | None = None
     actor: OAuth2Token | None = None
 
@@ -133,6 +133,8 @@ def read_authentication(node: Node) -> Authentication:
         raise Wrong
     scheme = schemes[0]
     properties = node.child(scheme)._replace(secrets=True)
+    if scheme == "bearer" and isinstance(properties.value, str):
+        return BearerAuthentication(token=read_text(properties))
     if "use" in read_object(properties):
         if properties.value["use"] == "":
             properties.child("use").refuse("the name of a secret")
@@ -148,7 +150,9 @@ def read_authentication(node: Node) -> Authentication:
 
 
 def read_authentication_or_reference(node: Node) -> Authentication | AuthenticationReference:
-    """A policy, or ``use: NAME`` of one in ``use.authentications``."""
+    """A policy, or the name of one in ``use.authentications``: ``use: NAME``, or the name alone."""
+    if isinstance(node.value, str):
+        return AuthenticationReference(use=name_of("authentications")(node))
     if "use" not in read_object(node):
         return read_authentication(node)
     if not isinstance(node.value["use"], str) or not node.value["use"]:

@@ -17,13 +17,14 @@ from services.contracts.workflow.values import (
     TextField,
     Value,
     read_enclosed,
+    read_scalar,
     read_template,
-    read_text,
 )
 
 
 def _read_headers(node: Node) -> dict[str, Text]:
-    return read_map(node, read_text)
+    """The schema wants strings, the text of the specification any map; a number is what people write."""
+    return read_map(node, read_scalar)
 
 
 def _read_query(node: Node) -> dict[str, Template]:
@@ -56,7 +57,7 @@ class OpenApiArguments(Part, frozen=True, kw_only=True):
     """One operation of an OpenAPI document."""
 
     document: ExternalResource
-    operation_id: str
+    operation_id: TextField
     parameters: ObjectValue | None = None
     authentication: PolicyOrReference | None = None
     output: HttpOutput = "content"

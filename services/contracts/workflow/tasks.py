@@ -21,6 +21,7 @@ from services.contracts.workflow.values import (
     Value,
     Variable,
     read_expression,
+    read_string_template,
     read_template,
 )
 
@@ -130,7 +131,7 @@ class RunTask(Task, frozen=True, kw_only=True):
     run: Run
 
 
-def _read_set(node: Node) -> Template:
+def _read_fields(node: Node) -> Template:
     return read_template(node) if node.value else node.refuse("an object with at least one field, or an expression")
 
 
@@ -138,7 +139,7 @@ class SetTask(Task, frozen=True, kw_only=True):
     """Its output is the value."""
 
     set: Annotated[
-        Expression | Template, either("an object, or an expression", object=_read_set, string=read_expression)
+        Expression | Template, either("an object, or an expression", object=_read_fields, string=read_string_template)
     ]
 
 

@@ -3,6 +3,8 @@
 import re
 from typing import Annotated, Any
 
+import msgspec
+
 from services.contracts.workflow.durations import UNITS, inline_seconds, iso8601_seconds
 from services.contracts.workflow.expressions import (
     Expression,
@@ -90,10 +92,20 @@ def read_object_template(node: Node) -> Template:
     return read_template(node)
 
 
+def read_string_template(node: Node) -> Expression | Template:
+    """A string that is an expression, ``${ }`` around it or not, or text with expressions inside."""
+    try:
+        parts = split(read_string(node))
+    except Unclosed:
+        node.refuse(_UNCLOSED)
+    mixed = not is_whole(parts) and any(program for program, _ in parts)
+    return read_template(node) if mixed else read_expression(node)
+
+
 def read_transform(node: Node) -> Expression | Template:
-    """What shapes data (``from``, ``as``): an expression, or an object with expressions inside."""
+    """What shapes data (``from``, ``as``): an expression, text with some inside, or an object."""
     if isinstance(node.value, str):
-        return read_expression(node)
+        return read_string_template(node)
     if not isinstance(node.value, dict):
         node.refuse("an expression or an object")
     return read_template(node)
@@ -128,16 +140,22 @@ def _inline(node: Node) -> float:
 
 
 def read_uri(node: Node) -> Text:
-    """A URI reference (RFC 3986), which may have ``{name}`` in it (RFC 6570 level 1), or an expression."""
+    """A URI reference (RFC 3986), which may have ``{name}`` (RFC 6570 level 1) and ``${ }`` in it, or an expression."""
     text = read_text(node)
     if isinstance(text, Expression) and not text.loose:
         return text
-    if not _URI.fullmatch(node.value):
+    parts = text.parts if isinstance(text, Interpolation) else (node.value,)
+    if not _URI.fullmatch("".join(part if isinstance(part, str) else "x" for part in parts)):
         node.refuse("a URI, or an expression in ${ }")
     if isinstance(text, Expression):  # of mode loose: a URI is what it looks like
         node.scope.expressions.pop()
         return str(node.value)
     return text
+
+
+def read_scalar(node: Node) -> Text:
+    """A text; a number, true or false stands for its digits or word, as YAML reads them."""
+    return str(msgspec.json.encode(node.value), "ascii") if isinstance(node.value, int | float) else read_text(node)
 
 
 def read_uri_template(node: Node) -> Text:
@@ -159,6 +177,7 @@ def read_variable(node: Node) -> str:
 ExpressionField = Annotated[Expression, read_expression]
 EnclosedExpression = Annotated[Expression, read_enclosed]
 TextField = Annotated[Text, read_text]
+ScalarField = Annotated[Text, read_scalar]
 Uri = Annotated[Text, read_uri]
 UriTemplate = Annotated[Text, read_uri_template]
 Value = Annotated[Template, read_template]

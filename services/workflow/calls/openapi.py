@@ -13,7 +13,7 @@ from services.workflow.calls.exchange import Request
 from services.workflow.calls.operations import Operation, check_given, operation_of, value_of
 from services.workflow.calls.policies import resolved
 from services.workflow.calls.problems import configuration
-from services.workflow.calls.values import headers_of
+from services.workflow.calls.values import headers_of, text_of
 
 _COOKIE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 
@@ -24,7 +24,7 @@ async def call(
     """The output of a call. Raises CallError."""
     policy = resolved(arguments.authentication, secrets)
     document = await documents.get(arguments.document, secrets)
-    operation = operation_of(document, arguments.operation_id)
+    operation = operation_of(document, text_of(arguments.operation_id, "operationId"))
     given = arguments.parameters
     if given is not None and not isinstance(given, dict):
         raise configuration("parameters: expected an object")

@@ -42,8 +42,8 @@ def _resolved(value: Any, session: Session, scope: Scope, data: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         fields = {name: _resolved(getattr(value, name), session, scope, data) for name in value.__struct_fields__}
         for name, type_ in _TEMPLATES:
-            if isinstance(value, type_) and isinstance(getattr(value, name), str):  # what an expression gave is none
-                fields[name] = _expanded(getattr(value, name), data)
+            if isinstance(value, type_) and isinstance(given := getattr(value, name), str | Interpolation):
+                fields[name] = scope.fill(_expanded(given, data), data)  # what an expression gives is no template
         return msgspec.structs.replace(value, **fields)
     if isinstance(value, dict):
         return {key: _resolved(item, session, scope, data) for key, item in value.items()}
@@ -52,8 +52,10 @@ def _resolved(value: Any, session: Session, scope: Scope, data: Any) -> Any:
     return value
 
 
-def _expanded(template: str, data: Any) -> str:
+def _expanded(template: str | Interpolation, data: Any) -> str | Interpolation:
     try:
-        return expand(template, data)
+        if isinstance(template, str):
+            return expand(template, data)
+        return Interpolation(tuple(expand(part, data) if isinstance(part, str) else part for part in template.parts))
     except NotExpandable as error:
         raise standard("expression", str(error)) from None
