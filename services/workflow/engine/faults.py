@@ -7,6 +7,7 @@ import msgspec
 from services.contracts.workflow.data import Retry
 from services.contracts.workflow.durations import MAX_SECONDS
 from services.contracts.workflow.errors import as_written
+from services.contracts.workflow.expressions import Expression
 from services.contracts.workflow.tasks import TryTask
 from services.workflow.engine import records as r
 from services.workflow.engine.chance import draw
@@ -69,14 +70,17 @@ def _retry_at(session: Session, frame: Frame, policy: Retry, known: dict[str, An
     count, limit = policy.limit.attempt.count, policy.limit.duration
     if count is not None and frame.attempt > count:
         return None
-    delay = session.seconds(policy.delay, scope, data) * _growth(policy.backoff, frame.attempt)
+
+    def seconds(duration: float | Expression) -> float:
+        return session.seconds(duration, scope, data, more=known)
+
+    delay = seconds(policy.delay) * _growth(policy.backoff, frame.attempt)
     if policy.jitter is not None:
-        least = session.seconds(policy.jitter.from_, scope, data)
-        most = session.seconds(policy.jitter.to, scope, data)
+        least, most = seconds(policy.jitter.from_), seconds(policy.jitter.to)
         delay += least + (most - least) * draw(session.state.seed, f"{frame.id}.{frame.attempt}")
     delay = min(delay, MAX_SECONDS)
     since = session.now if frame.failed_at is None else frame.failed_at
-    if limit is not None and session.now + delay > since + session.seconds(limit, scope, data):
+    if limit is not None and session.now + delay > since + seconds(limit):
         return None
     return session.now + delay
 

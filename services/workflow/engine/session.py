@@ -13,7 +13,7 @@ from services.workflow.engine.environment import Environment
 from services.workflow.engine.errors import standard
 from services.workflow.engine.lifecycle import lifecycle
 from services.workflow.engine.plan import Plan
-from services.workflow.engine.scope import Scope
+from services.workflow.engine.scope import More, Scope
 from services.workflow.engine.state import Frame, State
 
 
@@ -40,11 +40,13 @@ class Session:
         """The frame's task; None for the workflow itself."""
         return self.plan.task(frame.pointer)
 
-    def seconds(self, duration: float | Expression, scope: Scope, data: Any, *, given: bool = True) -> float:
+    def seconds(
+        self, duration: float | Expression, scope: Scope, data: Any, *, given: bool = True, more: More = None
+    ) -> float:
         """A duration, evaluated when it is an expression. Raises Raised."""
         if not isinstance(duration, Expression):
             return duration
-        text = scope.value(duration, data, given=given)
+        text = scope.value(duration, data, given=given, more=more)
         seconds = iso8601_seconds(text) if isinstance(text, str) else None
         if seconds is None:
             raise standard("expression", f"{duration.pointer}: gave no ISO 8601 duration such as PT30S")

@@ -245,3 +245,92 @@ Feature: Retry
     """
     When the workflow is executed
     Then the workflow should be refused at /do/0/attempt/catch/retry
+
+  Scenario: A delay may depend on the error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-delay-may-depend-on-the-error, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch:
+            as: problem
+            retry: { delay: '${ if $problem.status == 409 then "PT3S" else "PT1S" end }', limit: { attempt: { count: 2 }, duration: '${ $problem | "PT1M" }' } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 409
+    """
+    And the workflow should take 6 seconds
+    And work should run 3 times
+
+  Scenario: Attempts inside attempts
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: attempts-inside-attempts, version: '1.0.0' }
+    do:
+      - outer:
+          try:
+            - inner: { try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ], catch: { retry: { limit: { attempt: { count: 1 } } } } }
+          catch: { retry: { limit: { attempt: { count: 2 } } }, do: [ { handle: { set: { gaveUp: '${ $error.status }' } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    gaveUp: 409
+    """
+    And work should run 6 times
+    And handle should run once
+
+  Scenario: When the attempts are used up then of the catch decides
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: when-the-attempts-are-used-up-then-of-the-catch-de, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { retry: { limit: { attempt: { count: 1 } } }, then: other }
+      - never: { set: { x: 1 } }
+      - other: { set: { x: 2 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    x: 2
+    """
+    And never should not run
+
+  Scenario: A count of none tries once
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-count-of-none-tries-once, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { retry: { limit: { attempt: { count: 0 } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 409
+    """
+    And work should run once
+
+  Scenario: The whole block is tried again
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-whole-block-is-tried-again, version: '1.0.0' }
+    do:
+      - attempt:
+          try:
+            - first: { set: { a: 1 } }
+            - work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } }
+          catch: { retry: { delay: { seconds: 1 }, limit: { attempt: { count: 2 } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 409
+    """
+    And first should run 3 times
