@@ -37,7 +37,10 @@ class Manner(NamedTuple):
 
 
 def deploy(
-    path: Annotated[Path | None, typer.Argument(metavar="FILE|DIR|MANIFEST", help="What to deploy.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE|DIR|MANIFEST", help="What to deploy ('-': manifests from standard input)."),
+    ] = None,
     name: Annotated[Text, typer.Option(metavar="NAME", help="The function's name (the folder's or file's).")] = None,
     namespace: Annotated[Text, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace (default).")] = None,
     handler: Annotated[Text, typer.Option(metavar="MODULE:NAME", help="main:handle, else main:app.")] = None,

@@ -1,6 +1,7 @@
 """Manifests: read from files, completed by options, checked."""
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ _SERVERS = frozenset(
 )
 """What the API server adds to metadata; of no use in a manifest that came out of ``faas get -o yaml``."""
 SUFFIXES = (".yaml", ".yml", ".json")
+KINDS = ("Function", "Workflow")
+STDIN = Path("standard input")
+"""Stands for what is piped in, here and in messages."""
 
 
 class Read(NamedTuple):
@@ -33,7 +37,7 @@ class Read(NamedTuple):
 def read(file: Path) -> list[Read]:
     """The documents of a YAML or JSON file. Raises Failure with line and column when it cannot be read."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = (sys.stdin.buffer.read() if file == STDIN else file.read_bytes()).decode()
     except OSError as error:
         raise usage(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -46,10 +50,10 @@ def read(file: Path) -> list[Read]:
     for document, _ in found:
         if not isinstance(document, dict):
             raise usage(f"{file}: a manifest is a mapping with apiVersion, kind, metadata and spec")
-        if document.get("kind", "Function") not in ("Function", "Workflow"):
+        if document.get("kind", "Function") not in KINDS:
             raise usage(
                 f"{file}: kind {str(document['kind'])[:40]!a} cannot be deployed",
-                f"use kind: Function or kind: Workflow of {API_VERSION}",
+                f"use kind: {' or kind: '.join(KINDS)} of {API_VERSION}",
             )
     return found
 

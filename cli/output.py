@@ -87,7 +87,12 @@ def since(moment: str | None, now: float) -> str:
         return "-"
     from datetime import datetime
 
-    seconds = max(0, int(now - datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()))
+    return age(now - datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp())
+
+
+def age(passed: float) -> str:
+    """Seconds as ``5m`` or ``3d``."""
+    seconds = max(0, int(passed))
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"

@@ -46,6 +46,8 @@ def plan(path: Path | None, wishes: Wishes) -> list[Planned]:
         if image is None or wishes.name is None:
             raise usage("nothing to deploy", "name a file, a folder or a manifest, or give --image and --name")
         return [Planned(_checked({}, wishes, "--image"), None)]
+    if str(path) == "-":
+        return _of_manifests(manifest.STDIN, wishes)
     if not path.exists():
         raise usage(f"{path} does not exist")
     if path.suffix in manifest.SUFFIXES and path.is_file():
@@ -88,6 +90,10 @@ def _of_manifests(file: Path, wishes: Wishes) -> list[Planned]:
 
 def _of_function(read: manifest.Read, wishes: Wishes, file: Path) -> Planned:
     spec = manifest.section(read.manifest, "spec", str(file))
+    if not read.manifest.keys() & {"kind", "metadata", "spec"}:
+        found = f"an object with {', '.join(map(str, list(read.manifest)[:5]))}" if read.manifest else "an empty object"
+        hint = f"a manifest has kind: {' or '.join(manifest.KINDS)}, a workflow's definition alone document and do"
+        raise usage(f"{file}: {found} is neither a manifest nor a workflow", hint)
     if not ("source" in spec or "image" in spec or wishes.settings.get("image")):
         hint = f"to deploy the folder with these settings: faas deploy {file.parent}"
         raise usage(f"{file}: spec: one of source and image is needed", hint if file.name == "function.yaml" else "")

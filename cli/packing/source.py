@@ -88,6 +88,8 @@ def _no_module(files: list[SourceFile], wanted: str | None, path: str, origin: s
         return usage(
             f"{origin} has no {path} for the handler {wanted}", f"it has {', '.join(others)}" if others else ""
         )
+    if not others and (manifests := sorted(file.path for file in files if file.path.endswith((".yaml", ".yml")))):
+        return usage(f"{origin} has no {path}", f"manifests are deployed by name: faas deploy {origin}/{manifests[0]}")
     hint = (
         f"it has {', '.join(others)}: name one with --handler {others[0].removesuffix('.py')}:NAME"
         if others

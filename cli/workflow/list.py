@@ -9,7 +9,7 @@ import typer
 from cli import target
 from cli.client import Gateway
 from cli.options import Dir, Namespace, checked_namespace
-from cli.output import document, note, table
+from cli.output import age, document, note, table
 from cli.workflow.runs import collection, span, workflow_ref
 
 Status = Literal["open", "running", "suspended", "completed", "faulted", "cancelled"]
@@ -48,5 +48,5 @@ def list_runs(
 def _row(run: dict[str, Any], now: float) -> list[str]:
     return [
         f"{run['namespace']}/{run['id']}", run["workflow"], run["workflowVersion"], run["status"],
-        span(run["startedAt"], now), span(run["startedAt"], run.get("endedAt")),
+        age(now - run["startedAt"]), span(run["startedAt"], run.get("endedAt")),
     ]  # fmt: skip

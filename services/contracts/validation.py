@@ -1,5 +1,6 @@
 """What makes a Function valid beyond its shape; the same rules stand in the CRD for the API server."""
 
+import copy
 import re
 from typing import Any
 
@@ -33,12 +34,47 @@ def decode_function(document: Any) -> Function:
     problems = unknown_fields(Function, document)
     try:
         function = msgspec.convert(document, Function)
-    except msgspec.ValidationError as error:
-        raise InvalidResource([*problems, readable(str(error))]) from None
+    except msgspec.ValidationError:
+        raise InvalidResource([*problems, *_wrong_values(document)]) from None
     problems += function_problems(function)
     if problems:
         raise InvalidResource(problems)
     return function
+
+
+_MOST = 20
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_AT = re.compile(r" - at `\$((?:\.[^.\[\]`]+|\[\d+\])+)`$")
+_MISSING = re.compile(r"Object missing required field `(.+?)`")
+
+
+def _wrong_values(document: Any) -> list[str]:
+    """Every value of a Function that has not its form. msgspec stops at the first: it is taken out to see the next."""
+    rest = copy.deepcopy(document)
+    problems: list[str] = []
+    taken: set[str] = set()
+    while len(problems) < _MOST:
+        try:
+            msgspec.convert(rest, Function)
+            break
+        except msgspec.ValidationError as error:
+            text = str(error)
+        place = found[1] if (found := _AT.search(text)) else ""
+        if (missing := _MISSING.match(text)) and f"{place}.{missing[1]}" in taken:
+            break  # by what was taken out
+        problems.append(readable(text))
+        if missing or not place or not _take_out(rest, place):
+            break
+        taken.add(place)
+    return problems
+
+
+def _take_out(document: Any, place: str) -> bool:
+    """Removes the field at a path of msgspec's; whether it could be. Items of lists stay: others would move up."""
+    *above, last = _STEP.findall(place)
+    for key, index in above:
+        document = document[key] if key else document[int(index)]
+    return bool(last[0]) and isinstance(document, dict) and document.pop(last[0], None) is not None
 
 
 _DURATION = "a duration such as 500ms, 60s, 1m30s or 2h"

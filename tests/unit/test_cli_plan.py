@@ -1,5 +1,6 @@
 """What ``faas deploy`` makes of files, folders, manifests and options, before anything is sent."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,42 @@ def test_yaml_keeps_texts_readable_and_whole() -> None:
     text = dump(document)
     assert "main.py: |\n  def f():\n      return 'ä'\n" in text
     assert yaml.safe_load(text) == document
+
+
+def test_every_value_of_a_wrong_form_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(
+        "metadata: {name: x}\nspec: {image: y, timeout: 5 minutes, concurrency: 0, scale: {mn: 1, max: two},\n"
+        "  env: [{name: A, value: 1}, {name: B, value: 2}]}\n"
+    )
+    told = refusal(file).details
+    assert {problem.partition(":")[0] for problem in told if not problem.startswith("Expected")} == {
+        "spec.scale.mn", "spec.timeout",
+    }  # fmt: skip
+    for place in ("spec.concurrency", "spec.scale.max", "spec.env[0].value", "spec.env[1].value"):
+        assert [problem for problem in told if place in problem], (place, told)
+    assert len(told) == 6
+
+
+def test_a_manifest_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"kind: Function\nmetadata: {name: piped}\nspec: {image: x:1}\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert str(only(Path("-")).ref) == "default/piped"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a: [1")))
+    assert refusal(Path("-")).message.startswith("standard input: line ")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert refusal(Path("-")).message == "standard input is empty"
+
+
+def test_a_file_that_is_no_manifest_is_told_what_one_is(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("documnet: {dsl: 1.0.3}\ndo: []\n")
+    failure = refusal(file)
+    assert failure.message == f"{file}: an object with documnet, do is neither a manifest nor a workflow"
+    assert "document and do" in failure.hint
+    assert "kind" in failure.hint
+
+
+def test_a_folder_of_manifests_is_told_to_name_one(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text("kind: Workflow\n")
+    assert f"faas deploy {tmp_path / 'flow.yaml'}" in refusal(tmp_path, wishes("x")).hint

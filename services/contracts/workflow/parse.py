@@ -7,7 +7,7 @@ from msgspec import structs
 from services.contracts.workflow import calls, rules, tasks, unsupported
 from services.contracts.workflow.limits import exceeded
 from services.contracts.workflow.model import Definition, Use
-from services.contracts.workflow.node import Node, Scope, TooMany, Wrong
+from services.contracts.workflow.node import Node, Scope, TooMany, Wrong, near
 from services.contracts.workflow.problems import InvalidWorkflow, Problem
 from services.contracts.workflow.read import read_all, read_list, read_object, read_part, read_string, register
 from services.contracts.workflow.task import Task
@@ -84,7 +84,9 @@ def _kind(node: Node) -> type[Task]:
         keys.remove("do")
     if len(keys) != 1:
         found = " and ".join(keys) + " in one task" if keys else None
-        node.refuse(f"a task with one of call, {', '.join(_KINDS)}", found=found)
+        others = [key for key in node.value if isinstance(key, str)]
+        hint = "" if keys else next(filter(None, (near(key, ["call", *_KINDS]) for key in others)), "")
+        node.refuse(f"a task with one of call, {', '.join(_KINDS)}", found=found, hint=hint)
     if keys[0] != "call":
         return _KINDS[keys[0]]
     call = read_string(node.child("call"))

@@ -27,7 +27,9 @@ def register(type_: Any, reader: Reader) -> None:
 
 def read_string(node: Node) -> str:
     """A string."""
-    return node.value if isinstance(node.value, str) else node.refuse("a string")
+    if isinstance(node.value, str):
+        return node.value
+    return node.refuse("a string", hint="write it in quotes" if isinstance(node.value, bool | int | float) else "")
 
 
 def read_integer(node: Node) -> int:
