@@ -11,7 +11,7 @@ from services.contracts.workflow.tasks import ForkTask, TryTask
 from services.workflow.engine import records as r
 from services.workflow.engine.scope import More, Scope
 from services.workflow.engine.session import Session
-from services.workflow.engine.state import ROOT, Frame
+from services.workflow.engine.state import Frame
 
 
 def enter(session: Session, frame: Frame) -> None:
@@ -32,7 +32,7 @@ def enter(session: Session, frame: Frame) -> None:
             at=session.now,
             frame=frame.id,
             input=UNSET if secret or shaped is raw else shaped,
-            timeout_at=session.deadline(owner.timeout, scope, shaped, given=False),
+            timeout_at=session.deadline(owner.timeout, scope, shaped),
             attempt_until=attempt_until(session, task, scope, shaped),
             secret=secret,
         )
@@ -44,7 +44,7 @@ def attempt_until(session: Session, task: Task | None, scope: Scope, data: Any) 
     policy = session.plan.definition.retry_of(task.catch.retry) if isinstance(task, TryTask) else None
     if policy is None or policy.limit.attempt.duration is None:
         return None
-    return session.now + session.seconds(policy.limit.attempt.duration, scope, data, given=False)
+    return session.now + session.seconds(policy.limit.attempt.duration, scope, data, {"input": data})
 
 
 def skip(session: Session, frame: Frame, task: Task) -> None:
@@ -76,8 +76,7 @@ def finish(session: Session, frame: Frame, raw: Any, directive: str | None = Non
     shaped = raw
     scope.raw_output = raw
     if output is not None:
-        given = frame.id != ROOT
-        shaped = raw if output.as_ is None else scope.fill(output.as_, raw, given=given)
+        shaped = raw if output.as_ is None else scope.fill(output.as_, raw)
         scope.check(output.schema, shaped, "output")
     if task is None:
         session.record(r.RunCompleted(at=session.now, output=UNSET if shaped is frame.data else shaped))
@@ -103,7 +102,7 @@ def _end(
 ) -> None:
     """Records a task's end, and where its list goes on."""
     assert frame.parent is not None
-    fork = _place_in_fork(session, frame)
+    fork = _place_in_fork(session, frame, skipped)
     follows = "" if fork else session.plan.after(frame.pointer, directive)
     session.record(
         r.TaskEnded(
@@ -119,12 +118,14 @@ def _end(
     )
 
 
-def _place_in_fork(session: Session, frame: Frame) -> Any:
+def _place_in_fork(session: Session, frame: Frame, skipped: bool) -> Any:
+    """What a branch's end is to its fork. One that was skipped did not take part: it wins only when all were."""
     assert frame.parent is not None
     parent = session.state.frames[frame.parent]
     task = session.task(parent)
     if not isinstance(task, ForkTask):
         return ""
+    last = len(parent.outputs) + 1 == len(task.fork.branches)
     if task.fork.compete:
-        return "won"
-    return "all" if len(parent.outputs) + 1 == len(task.fork.branches) else "more"
+        return "won" if last or not skipped else "more"
+    return "all" if last else "more"

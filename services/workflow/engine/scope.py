@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from services.contracts.workflow.calls import Call, CallFunction
 from services.contracts.workflow.expressions import Expression, Template, Text
+from services.workflow.engine.authorization import descriptor
 from services.workflow.engine.environment import Environment
 from services.workflow.engine.errors import Raised, standard
 from services.workflow.engine.plan import Plan
@@ -128,9 +129,24 @@ class Scope:
         made["workflow"] = self._workflow() if "workflow" in text else None
         if "task" in text and self._frame.pointer:
             made["task"] = self._task()
-        if given and "input" in text:
-            made["input"] = self.input()
+        if "input" in text:
+            made["input"] = self.input() if given else self._input_around()
+        if given and "authorization" in text and "authorization" not in (more or {}):
+            made["authorization"] = self._authorization()
         return made | self.variables() | (more or {})
+
+    def _input_around(self) -> Any:
+        """What $input is before the task has one of its own: that of the task around it, or of the workflow."""
+        parent = None if self._frame.parent is None else self._state.frames[self._frame.parent]
+        if parent is None or isinstance(self._plan.task(parent.pointer), Call):  # a call's is made of secrets, perhaps
+            return None
+        return parent.input
+
+    def _authorization(self) -> dict[str, Any] | None:
+        none: More = {"authorization": None}  # its own expressions have none
+        data = self.input()
+        task = self._plan.task(self._frame.pointer)
+        return descriptor(self._plan.definition, task, lambda text: self.fill(text, data, more=none))
 
     def _secrets(self, text: str) -> Any:
         """The secrets; one that the text names and nobody gave is the specification's authorization error."""
