@@ -51,6 +51,9 @@ class Clock:
 
     def on_definition(self, workflow: FunctionRef, accepted: Accepted | None) -> None:
         """A Workflow has another definition, or none any more."""
+        self._look_at(workflow)
+
+    def _look_at(self, workflow: FunctionRef) -> None:
         self._changed[workflow] = None
         self._woken.set()
 
@@ -93,8 +96,9 @@ class Clock:
         """A timer of a schedule is due; whether it is done with. Raises FaasError; Unavailable."""
         workflow = FunctionRef(ref.namespace, ref.name.removeprefix(_MARK))
         trigger = next((each for each in await self._triggers(workflow) if _says(due, each)), None)
-        if trigger is None:
-            return True  # the schedule has changed since, or gone
+        if trigger is None:  # the schedule has changed since, or gone; one that changed while it fired has now no timer
+            self._look_at(workflow)
+            return True
         previous = due.note.partition("|")[2]
         ended = due.at
         if trigger.kind == "after" and previous:
