@@ -72,7 +72,7 @@ def _retry_at(session: Session, frame: Frame, policy: Retry, known: dict[str, An
         return None
 
     def seconds(duration: float | Expression) -> float:
-        return session.seconds(duration, scope, data, more=known)
+        return session.seconds(duration, scope, data, known)
 
     delay = seconds(policy.delay) * _growth(policy.backoff, frame.attempt)
     if policy.jitter is not None:

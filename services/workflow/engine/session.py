@@ -40,19 +40,17 @@ class Session:
         """The frame's task; None for the workflow itself."""
         return self.plan.task(frame.pointer)
 
-    def seconds(
-        self, duration: float | Expression, scope: Scope, data: Any, *, given: bool = True, more: More = None
-    ) -> float:
+    def seconds(self, duration: float | Expression, scope: Scope, data: Any, more: More = None) -> float:
         """A duration, evaluated when it is an expression. Raises Raised."""
         if not isinstance(duration, Expression):
             return duration
-        text = scope.value(duration, data, given=given, more=more)
+        text = scope.value(duration, data, more=more)
         seconds = iso8601_seconds(text) if isinstance(text, str) else None
         if seconds is None:
             raise standard("expression", f"{duration.pointer}: gave no ISO 8601 duration such as PT30S")
         return seconds
 
-    def deadline(self, timeout: Timeout | str | None, scope: Scope, data: Any, *, given: bool = True) -> float | None:
-        """When a timeout that begins now is due."""
+    def deadline(self, timeout: Timeout | str | None, scope: Scope, input: Any) -> float | None:
+        """When a timeout that begins now, with the transformed input of what it is for, is due. Raises Raised."""
         found = self.plan.definition.timeout_of(timeout)
-        return None if found is None else self.now + self.seconds(found.after, scope, data, given=given)
+        return None if found is None else self.now + self.seconds(found.after, scope, input, {"input": input})

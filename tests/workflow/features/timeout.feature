@@ -125,3 +125,86 @@ Feature: Timeouts
     { status: 408, instance: /do/0/attempt }
     """
     And no should run 3 times
+
+  Scenario: A timeout by an expression over the transformed input
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-timeout-by-an-expression-over-the-transformed-in, version: '1.0.0' }
+    do:
+      - slow: { input: { from: .order }, wait: PT1H, timeout: { after: '${ $input.patience }' } }
+    """
+    And given the workflow input is:
+    """yaml
+    order: { patience: PT3S }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 408
+    """
+    And the workflow should take 3 seconds
+
+  Scenario: A limit of attempts by an expression over the transformed input
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-limit-of-attempts-by-an-expression-over-the-tran, version: '1.0.0' }
+    do:
+      - attempt: { input: { from: .order }, try: [ { slow: { wait: PT1H } } ], catch: { retry: { limit: { attempt: { count: 1, duration: '${ $input.patience }' } } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    order: { patience: PT3S }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 408
+    """
+    And slow should run twice
+    And the workflow should take 6 seconds
+
+  Scenario: A timeout of the workflow by name ends a try, which does not catch it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-timeout-of-the-workflow-by-name-ends-a-try-which, version: '1.0.0' }
+    use: { timeouts: { short: { after: { seconds: 3 } } } }
+    timeout: short
+    do:
+      - attempt:
+          try: [ { slow: { wait: PT1H } } ]
+          catch: { do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408 }
+    """
+    And handle should not run
+    And the workflow should take 3 seconds
+
+  Scenario: A timeout of a try is caught by the one around it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-timeout-of-a-try-is-caught-by-the-one-around-it, version: '1.0.0' }
+    do:
+      - outer:
+          try:
+            - inner: { timeout: { after: PT1S }, try: [ { slow: { wait: PT1H } } ], catch: { do: [ { never: { set: { x: 1 } } } ] } }
+          catch: { errors: { with: { status: 408 } }, do: [ { handle: { set: { at: '${ $error.instance }' } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    at: /do/0/outer/try/0/inner
+    """
+    And never should not run
+
+  Scenario: An unknown timeout is refused
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-unknown-timeout-is-refused, version: '1.0.0' }
+    do:
+      - slow: { wait: PT1S, timeout: nobody }
+    """
+    When the workflow is executed
+    Then the workflow should be refused at /do/0/slow/timeout
