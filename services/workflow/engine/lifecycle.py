@@ -66,8 +66,8 @@ def _run_completed(events: _Events, state: State, record: r.RunCompleted) -> Non
 
 
 def _run_faulted(events: _Events, state: State, record: r.RunFaulted) -> None:
-    for pointer in _up(state, record.frame, None):
-        events.task("faulted", pointer, error=record.error)
+    for frame_id in _up(state, record.frame, None):
+        events.task("faulted", state.frames[frame_id].pointer, error=record.error)
     events.run("faulted", error=record.error)
 
 
@@ -116,13 +116,23 @@ def _task_ended(events: _Events, state: State, record: r.TaskEnded) -> None:
     if record.fork == "won":
         assert frame.parent is not None
         _cancelled(events, state, frame.parent, but=record.frame)
+    elif record.end:
+        _all_end(events, state, record.frame)
+
+
+def _all_end(events: _Events, state: State, ended: int) -> None:
+    """The whole run ends with a task: those around it are complete, others are not."""
+    around = _up(state, state.frames[ended].parent, ROOT)
+    for frame_id in reversed(state.below(ROOT)):
+        if frame_id != ended:
+            events.task("completed" if frame_id in around else "cancelled", state.frames[frame_id].pointer)
 
 
 def _error_caught(events: _Events, state: State, record: r.ErrorCaught) -> None:
     faulted = _up(state, record.origin, record.frame)
     for frame_id in reversed(state.below(record.frame)):
         pointer = state.frames[frame_id].pointer
-        if pointer in faulted:
+        if frame_id in faulted:
             events.task("faulted", pointer, error=record.error)
         else:
             events.task("cancelled", pointer)
@@ -135,14 +145,13 @@ def _cancelled(events: _Events, state: State, above: int, but: int | None = None
             events.task("cancelled", state.frames[frame_id].pointer)
 
 
-def _up(state: State, frame_id: int | None, stop: int | None) -> list[str]:
-    pointers = []
+def _up(state: State, frame_id: int | None, stop: int | None) -> list[int]:
+    """A task and those around it, up to but without ``stop``."""
+    found = []
     while frame_id is not None and frame_id != stop:
-        frame = state.frames[frame_id]
-        if frame.pointer:
-            pointers.append(frame.pointer)
-        frame_id = frame.parent
-    return pointers
+        found.append(frame_id)
+        frame_id = state.frames[frame_id].parent
+    return found
 
 
 _TELLERS: dict[type[r.Record], Callable[[_Events, State, Any], None]] = {

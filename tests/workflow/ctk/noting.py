@@ -43,7 +43,11 @@ class Notes:
     def event(self, kind: str, data: dict[str, Any]) -> None:
         """Takes a lifecycle event in."""
         self._lifecycle.append(kind)
-        if kind in ("task.faulted", "task.cancelled"):
+        if kind == "task.completed":  # also of tasks around one that ended the whole run, which have no record
+            name = self._name(data["task"])
+            if name not in self._results:
+                self._results[name] = TaskResult(status="completed")
+        elif kind in ("task.faulted", "task.cancelled"):
             result = TaskResult(status=kind.partition(".")[2], error=data.get("error"))
             self._results[self._name(data["task"])] = result
 

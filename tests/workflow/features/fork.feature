@@ -118,3 +118,86 @@ Feature: Fork
     [ { slept: 400 }, { slept: 400 } ]
     """
     And the workflow should take 0 seconds
+
+  Scenario: A branch that is skipped does not win
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-branch-that-is-skipped-does-not-win, version: '1.0.0' }
+    do:
+      - race:
+          fork:
+            compete: true
+            branches:
+              - skipped: { if: .urgent, set: { at: skipped } }
+              - slow: { do: [ { w: { wait: PT1S } }, { s: { set: { at: slow } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    at: slow
+    """
+    And skipped should be skipped
+
+  Scenario: Competing branches that are all skipped give the input
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: competing-branches-that-are-all-skipped-give-the-i, version: '1.0.0' }
+    do:
+      - race: { fork: { compete: true, branches: [ { a: { if: .urgent, set: { at: a } } }, { b: { if: .urgent, set: { at: b } } } ] } }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    n: 1
+    """
+
+  Scenario: A branch that is skipped gives its input
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-branch-that-is-skipped-gives-its-input, version: '1.0.0' }
+    do:
+      - both: { fork: { compete: false, branches: [ { a: { set: { at: a } } }, { b: { if: .urgent, set: { at: b } } } ] } }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { at: a }, { n: 1 } ]
+    """
+
+  Scenario: A branch may end the workflow
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-branch-may-end-the-workflow, version: '1.0.0' }
+    do:
+      - both: { fork: { branches: [ { a: { wait: PT1H } }, { b: { set: { at: b }, then: end } } ] } }
+      - after: { set: { at: after } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    at: b
+    """
+    And a should be cancelled
+    And after should not run
+
+  Scenario: Branches export to the same context
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: branches-export-to-the-same-context, version: '1.0.0' }
+    do:
+      - both: { fork: { branches: [ { a: { set: { x: 1 }, export: { as: '$context + { a: .x }' } } }, { b: { set: { x: 2 }, export: { as: '$context + { b: .x }' } } } ] } }
+      - look: { set: '${ $context }' }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { a: 1, b: 2 }
+    """

@@ -92,3 +92,17 @@ Feature: Lifecycle Events
     Then the workflow should complete
     And b should be cancelled
     And a should complete
+
+  Scenario: Tasks around one that ends the workflow are complete, tasks beside it are cancelled
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: tasks-around-one-that-ends-the-workflow-are-comple, version: '1.0.0' }
+    do:
+      - outer: { do: [ { both: { fork: { branches: [ { a: { wait: PT1H } }, { b: { set: { x: 1 }, then: end } } ] } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And b should complete
+    And a should be cancelled
+    And both should complete
+    And outer should complete
