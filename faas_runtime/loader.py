@@ -42,7 +42,7 @@ def load_handler(reference: str) -> Handler:
             )
         target = getattr(target, part)
     if not callable(target):
-        raise StartupError(f"handler {reference}: {path!r} is a {type(target).__name__}, not a function")
+        raise StartupError(f"handler {reference}: {path!r} is of type {type(target).__name__}, not a function")
     return describe(target, reference, _codec())
 
 

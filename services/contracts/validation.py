@@ -91,6 +91,16 @@ _FORMS = {
     "archive": "a SHA-256 in 64 lower-case hexadecimal digits",
 }
 """What the fields with a pattern should look like."""
+_WORDS = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+    "null": "nothing",
+}
+"""msgspec's names of types, for readers of YAML."""
 _MISMATCH = re.compile(r"Expected `str` matching regex .* - at `\$\.(.*)`")
 
 
@@ -99,7 +109,10 @@ def readable(message: str) -> str:
     found = _MISMATCH.fullmatch(message)
     if found is not None and (form := _FORMS.get(found[1].rpartition(".")[2])) is not None:
         return f"{found[1]}: expected {form}"
-    return message.replace(" - at `$.", " - at `").replace("`$`", "the top")
+    said, _, place = message.partition(" - at `$")
+    said = re.sub(r"`([^`]+)`", lambda name: " or ".join(_WORDS.get(word, word) for word in name[1].split(" | ")), said)
+    place = place.rstrip("`").removeprefix(".") or "the manifest"
+    return f"{place}: {said[:1].lower()}{said[1:]}"
 
 
 def function_problems(function: Function) -> list[str]:

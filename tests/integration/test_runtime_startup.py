@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from tests.support.runtime import DEADLINE, failed_start, free_address, pod, until
+from tests.support.patience import PATIENCE, eventually
+from tests.support.runtime import failed_start, free_address, pod
 
 GOOD = "def handle(event):\n    return event"
 
@@ -24,7 +25,7 @@ GOOD = "def handle(event):\n    return event"
             {"FAAS_HANDLER": "main.handle"},
             "FAAS_HANDLER must look like module:attribute (main:handle), but is 'main.handle'",
         ),
-        ("handle = 5", {}, "handler main:handle: 'handle' is a int, not a function"),
+        ("handle = 5", {}, "handler main:handle: 'handle' is of type int, not a function"),
         (
             "import missing_dependency",
             {},
@@ -97,14 +98,14 @@ def test_not_ready_before_the_handler_is_loaded() -> None:
     with pod(None, ready=False, FAAS_SOURCE_INLINE="{}") as probe:
         gate = probe.folder / "gate"
         with pod(main, ready=False, GATE=str(gate)) as running:
-            until(lambda: running._listens(), "the Pod listens")
+            eventually(lambda: running._listens(), "the Pod listens")
             with running.connect() as early:
                 early.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
                 early.settimeout(0.3)
                 with pytest.raises(TimeoutError):
                     early.recv(100)
                 gate.touch()
-                early.settimeout(DEADLINE)
+                early.settimeout(PATIENCE)
                 assert early.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 

@@ -47,8 +47,26 @@ def test_inputs_outputs_and_times_of_a_sequence() -> None:
     a, b = root.children
     assert (root.input, root.output, b.input, b.output) == ({}, {"n": 3}, msgspec.UNSET, {"n": 3})
     assert (a.target, a.output, a.started_at, a.ended_at) == ("f", {"n": 3}, run.now - 5, run.now)
-    assert a.input is msgspec.UNSET, "the input of a call may carry secrets"
+    assert a.input == {}
     assert [(wait.kind, wait.since, wait.ended_at) for wait in a.waits] == [("call", run.now - 5, run.now)]
+
+
+def test_the_input_of_a_call_is_shown_unless_it_may_carry_secrets() -> None:
+    shop = {"key": "sesame"}
+    run = Simulation(
+        """use: { secrets: [shop], functions: { greet: { call: f } } }
+do:
+- plain: { call: f, with: { n: "${ $secrets.shop.key }" } }
+- shaped: { input: { from: "${ {k: $secrets.shop.key} }" }, call: f }
+- own: { call: greet, with: { n: "${ $secrets.shop.key }" } }
+""",
+        secrets={"shop": shop},
+    ).start({"given": 1})
+    for number in range(3):
+        run.answer(number)
+    root = traced(run)
+    assert [node.input for node in root.children] == [{"given": 1}, msgspec.UNSET, 1]
+    assert "sesame" not in msgspec.json.encode(root).decode()
 
 
 def test_rounds_branches_and_what_competition_ends() -> None:

@@ -66,9 +66,13 @@ class Nodes:
     def start(self, node: TraceNode, frame: Frame) -> None:
         """Its task began."""
         node.started_at, node.status = frame.started_at, "running"
-        if frame.input is not UNSET:
-            node.input = self._kept(node, frame.input)
-        if isinstance(self._plan.task(frame.pointer), TryTask):
+        task = self._plan.task(frame.pointer)
+        given = frame.input
+        if given is UNSET and isinstance(task, Call) and (task.input is None or task.input.from_ is None):
+            given = frame.raw  # not made by an expression, so without a secret; UNSET inside a function of ``use``
+        if given is not UNSET:
+            node.input = self._kept(node, given)
+        if isinstance(task, TryTask):
             add_attempt(node, Attempt(frame.attempt, frame.started_at))
 
     def end(
