@@ -229,7 +229,8 @@ def _task_ended(state: State, record: r.TaskEnded) -> None:
     if record.fork:
         _branch_ended(state, parent, frame, output, record.fork)
         return
-    parent.data, parent.phase, parent.next = output, "next", record.next
+    parent.data, parent.phase, parent.next = output, "ended" if record.ending else "next", record.next
+    parent.ending = record.ending
     _wake(state, parent.id)
 
 

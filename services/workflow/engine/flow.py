@@ -4,10 +4,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from services.contracts.workflow.calls import Call
+from services.contracts.workflow.calls import Call, CallFunction
 from services.contracts.workflow.data import Export
 from services.contracts.workflow.task import Task
-from services.contracts.workflow.tasks import ForkTask, TryTask
+from services.contracts.workflow.tasks import DoTask, ForkTask, ForTask, TryTask
 from services.workflow.engine import records as r
 from services.workflow.engine.scope import More, Scope
 from services.workflow.engine.session import Session
@@ -82,7 +82,7 @@ def finish(session: Session, frame: Frame, raw: Any, directive: str | None = Non
         session.record(r.RunCompleted(at=session.now, output=UNSET if shaped is frame.data else shaped))
         return
     context = export(task.export, scope, shaped)
-    _end(session, frame, shaped, directive or task.then, context=context)
+    _end(session, frame, shaped, "end" if frame.ending else directive or task.then, context=context)
 
 
 def export(export_: Export | None, scope: Scope, shaped: Any, more: More = None) -> Any:
@@ -104,6 +104,7 @@ def _end(
     assert frame.parent is not None
     fork = _place_in_fork(session, frame, skipped)
     follows = "" if fork else session.plan.after(frame.pointer, directive)
+    ending = directive == "end" and _ends_with(session, session.state.frames[frame.parent])
     session.record(
         r.TaskEnded(
             at=session.now,
@@ -111,11 +112,18 @@ def _end(
             output=UNSET if output is (frame.raw if skipped else frame.data) else output,
             context=context,
             next=follows,
-            end=directive == "end",
+            ending=ending,
+            end=directive == "end" and not ending,
             skipped=skipped,
             fork=fork,
         )
     )
+
+
+def _ends_with(session: Session, around: Frame) -> bool:
+    """Whether a task whose inside ends the workflow gives the output of that: it is the raw output of ``do``, ``for``,
+    ``try`` and functions. ``fork`` and ``listen`` would give what others made, so there everything ends at once."""
+    return isinstance(session.task(around), DoTask | ForTask | TryTask | CallFunction)
 
 
 def _place_in_fork(session: Session, frame: Frame, skipped: bool) -> Any:

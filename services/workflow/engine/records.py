@@ -129,7 +129,8 @@ class RoundEnded(Record, frozen=True, kw_only=True):
 class TaskEnded(Record, frozen=True, kw_only=True):
     """``output``: the transformed one, unless it is the task's data (or, when skipped, its raw input).
 
-    ``next``: the pointer of the task that follows; "" at the end of its list. ``end``: the whole run ends with it.
+    ``next``: the pointer of the task that follows; "" at the end of its list. ``ending``: the task around it ends too,
+    and then the one around that; ``end``: the whole run ends with it.
     ``fork``: of a branch, whether others are still to come, all have ended, or this one has won.
     """
 
@@ -137,6 +138,7 @@ class TaskEnded(Record, frozen=True, kw_only=True):
     output: Any = UNSET
     context: Any = UNSET
     next: str = ""
+    ending: bool = False
     end: bool = False
     skipped: bool = False
     fork: Literal["", "more", "all", "won"] = ""

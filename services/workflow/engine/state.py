@@ -64,6 +64,8 @@ class Frame(msgspec.Struct, kw_only=True, omit_defaults=True):
     attempt_until: float | None = None
     """``try``: how long the attempt under way may take."""
     catching: bool = False
+    ending: bool = False
+    """A task inside ended the workflow, so this one ends, and what is around it."""
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True):
