@@ -38,16 +38,18 @@ USERS = {
 class ControlPlane:
     """A control plane in `directory`: running after `start`, gone after `stop`, or with the process that started it."""
 
-    def __init__(self, directory: Path, *, controllers: bool = True, address: str = LOOPBACK) -> None:
+    def __init__(self, directory: Path, *, controllers: bool = True, address: str = LOOPBACK, port: int = 0) -> None:
         """With `controllers` false only etcd and the API server run, so that nothing but the caller changes objects.
 
-        `address`: where the API server is reached; another than loopback is published to Pods as well.
+        `address`: where the API server is reached; another than loopback is published to Pods as well. `port`: of the
+        API server, 0 for any that is free.
         """
         self.directory = directory
         self.url = ""
         self.authority = pki.create_authority("test cluster CA")
         self._controllers = controllers
         self._address = address
+        self._port = port
         self._tokens = {user: secrets.token_hex(16) for user in USERS}
         self._children: list[Child] = []
         self._apis: dict[str, Api] = {}
@@ -140,7 +142,8 @@ class ControlPlane:
         return pki.issue_server_certificate(self.authority, "kube-apiserver", [self._address, API_SERVICE], names)
 
     def _start_servers(self) -> None:
-        client_port, peer_port, secure_port = free_ports(3)
+        client_port, peer_port, free_port = free_ports(3)
+        secure_port = self._port or free_port
         etcd_url, peer_url = f"http://{LOOPBACK}:{client_port}", f"http://{LOOPBACK}:{peer_port}"
         self.url = f"https://{self._address}:{secure_port}"
         etcd = self._child("etcd", *etcd_flags(etcd_url, peer_url))

@@ -38,7 +38,7 @@ PACKAGES = [
     "debootstrap",
 ]
 NEEDED = ["containerd", "ctr", "runc", "iptables", "nft", "conntrack", "ip", "debootstrap", "unshare"]
-NEEDED += ["/usr/lib/cni/bridge"]
+NEEDED += ["/usr/lib/cni/ptp"]
 START_SECONDS = 120
 CLONE_NEWNET = 0x40000000
 CGROUPS = Path("/sys/fs/cgroup")

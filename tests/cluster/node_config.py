@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 NODE_ADDRESS = "10.200.0.1"
+API_PORT = 6443  # the usual one: NetworkPolicies that let out to the API server name it
 POD_RANGE = "10.244.0.0/16"
 NODE_POD_RANGE = "10.244.0.0/24"
 DNS_HEALTH_PORT = 8085
@@ -52,9 +53,10 @@ def pod_network(directory: Path) -> dict[str, object]:
         "ranges": [[{"subnet": NODE_POD_RANGE}]],
         "routes": [{"dst": "0.0.0.0/0"}],
     }
-    bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "hairpinMode": True}
+    # Without a bridge every packet between Pods is routed, so that it meets the rules of NetworkPolicies on any kernel.
+    routed = {"type": "ptp", "ipMasq": True}
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return {"cniVersion": "1.0.0", "name": "pods", "plugins": [{**bridge, "ipam": addresses}, ports]}
+    return {"cniVersion": "1.0.0", "name": "pods", "plugins": [{**routed, "ipam": addresses}, ports]}
 
 
 def kubelet(directory: Path) -> dict[str, object]:

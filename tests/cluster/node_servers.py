@@ -17,7 +17,7 @@ from tests.cluster import node_config
 from tests.cluster.build import kube_program, pause_program
 from tests.cluster.controlplane import NODE_NAME, SERVICE_RANGE, ControlPlane
 from tests.cluster.image import Image, Layer, write_image
-from tests.cluster.node_config import NODE_ADDRESS, PAUSE_IMAGE
+from tests.cluster.node_config import API_PORT, NODE_ADDRESS, PAUSE_IMAGE
 from tests.cluster.processes import Child
 
 # Places that the servers use whatever their configuration says; what the machine itself has there stays as it is.
@@ -29,7 +29,7 @@ class NodeServers:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.plane = ControlPlane(directory, address=NODE_ADDRESS)
+        self.plane = ControlPlane(directory, address=NODE_ADDRESS, port=API_PORT)
         self._kube = kube_program()
 
     def start(self) -> None:
@@ -44,7 +44,11 @@ class NodeServers:
         # One address serves the whole cluster: Pods find the API server and each other by these two.
         Child("proxy", [self._kube, "proxy", "--config=proxy.yaml", f"--hostname-override={NODE_NAME}"], self.directory)
         dns = Child("coredns", [self._kube, "coredns", "-conf", "Corefile"], self.directory)
+        ready = self.directory / "policies-ready"
+        agent = [sys.executable, "-m", "tests.cluster.policy_agent"]
+        policies = Child("policies", [*agent, administrator, self.plane.ca_file, ready], self.directory)
         dns.wait_until(answers_dns, "DNS was ready")
+        policies.wait_until(ready.exists, "policies were enforced")
 
     def _start_containerd(self) -> None:
         containerd = Child("containerd", ["containerd", "--config", "containerd.toml"], self.directory)
@@ -90,9 +94,6 @@ def prepare_network() -> None:
     # Without any route a packet to a Service is dropped before kube-proxy's rules can turn it to a Pod.
     run("ip", "route", "add", SERVICE_RANGE, "dev", "node0", "src", NODE_ADDRESS)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    bridged = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if bridged.exists():  # a Pod that calls its own Service needs it, where the kernel has it as an option
-        bridged.write_text("1")
 
 
 def answers_dns() -> bool:
