@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from services.contracts.workflow.calls import Call, CallFunction
 from services.contracts.workflow.expressions import Expression, Template, Text
+from services.contracts.workflow.tasks import TryTask
 from services.workflow.engine.authorization import descriptor
 from services.workflow.engine.environment import Environment
 from services.workflow.engine.errors import Raised, standard
@@ -110,14 +111,18 @@ class Scope:
         return Raised(error | {"detail": f"{pointer}: the details are withheld, since a call's data may have a secret"})
 
     def variables(self) -> dict[str, Any]:
-        """The variables of enclosing tasks, inner ones before outer ones of the same name."""
+        """The variables of enclosing tasks, inner ones before outer ones of the same name. A try sees its own too: the
+        error that it caught, null when there was none."""
+        task = self._plan.task(self._frame.pointer)
+        frame: Frame | None = self._frame if isinstance(task, TryTask) else self._above(self._frame)
         made: dict[str, Any] = {}
-        parent = self._frame.parent
-        while parent is not None:
-            frame = self._state.frames[parent]
+        while frame is not None:
             made = frame.variables | made
-            parent = frame.parent
-        return made
+            frame = self._above(frame)
+        return {task.catch.as_: None} | made if isinstance(task, TryTask) else made
+
+    def _above(self, frame: Frame) -> Frame | None:
+        return None if frame.parent is None else self._state.frames[frame.parent]
 
     def _arguments(self, expression: Expression, given: bool, more: More) -> dict[str, Any]:
         """Only what the text mentions is made; the others are null, so that a name is always known."""

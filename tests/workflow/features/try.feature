@@ -559,3 +559,130 @@ Feature: Try
     """yaml
     status: 409
     """
+
+  Scenario: The output and the export of a try see the error that it caught
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-output-and-the-export-of-a-try-see-the-error-t, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { as: problem }
+          output: { as: '{ status: $problem.status, title: $problem.title }' }
+          export: { as: '{ detail: $problem.detail }' }
+      - look: { set: { status: '${ .status }', detail: '${ $context.detail }' } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { status: 409, detail: It is late }
+    """
+
+  Scenario: Without an error there is none for the output of a try
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: without-an-error-there-is-none-for-the-output-of-a, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { set: { ok: true } } } ]
+          catch: {}
+          output: { as: '{ ok, error: $error }' }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { ok: true, error: null }
+    """
+
+  Scenario: The error is seen at any depth of the handler
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-error-is-seen-at-any-depth-of-the-handler, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { do: [ { outer: { do: [ { each: { for: { in: '[1]' }, do: [ { one: { set: { status: '${ $error.status }', item: '${ $item }' } } } ] } } ] } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { status: 409, item: 1 }
+    """
+
+  Scenario: The error of an inner try hides that of the outer one
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-error-of-an-inner-try-hides-that-of-the-outer, version: '1.0.0' }
+    do:
+      - outer:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch:
+            do:
+              - inner: { try: [ { again: { raise: { error: { type: https://x.example/again, status: 410 } } } } ], catch: { do: [ { one: { set: { inner: '${ $error.status }' } } } ] } }
+              - two: { set: { inner: '${ .inner }', outer: '${ $error.status }' } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { inner: 410, outer: 409 }
+    """
+
+  Scenario: The error is unknown after the try
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-error-is-unknown-after-the-try, version: '1.0.0' }
+    do:
+      - attempt: { try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ], catch: { as: problem } }
+      - look: { set: { got: '${ $problem }' } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/expression, status: 400, instance: /do/1/look }
+    """
+
+  Scenario: Then of a catch leaves a composite task
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: then-of-a-catch-leaves-a-composite-task, version: '1.0.0' }
+    do:
+      - outer:
+          do:
+            - attempt: { try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ], catch: { do: [ { handle: { set: { at: handle } } } ], then: exit } }
+            - never: { set: { at: never } }
+      - look: { set: { got: '${ .at }' } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    got: handle
+    """
+    And never should not run
+
+  Scenario: A condition and an exception decide together
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-condition-and-an-exception-decide-together, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ]
+          catch: { as: problem, when: '${ $problem.status >= 400 }', exceptWhen: '${ $problem.status >= 500 }', do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: Errors without a filter are all caught
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: errors-without-a-filter-are-all-caught, version: '1.0.0' }
+    do:
+      - attempt: { try: [ { work: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ], catch: { errors: {}, do: [ { handle: { set: { ok: true } } } ] } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
