@@ -12,6 +12,7 @@ from typing import Any
 
 from cli.packing.platforms import chosen
 from cli.packing.source import of_folder, pack
+from tests.cluster.inventory import everything, wait_for_nothing_but
 from tests.cluster.node import Node
 from tests.cluster.platform_images import DEBIAN_PYTHON, nats_image, platform_image, python_image
 
@@ -35,25 +36,28 @@ class Finished:
 
 
 class Deployed:
-    """A running platform. Use within `node.network()`."""
+    """A platform on a node that has none yet. Use within `node.network()`."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
         self.api = node.api()
         self.gateway = ""
         self.token = ""
+        self.overlay = SINGLE
+        self._before = everything(node.kubectl)
 
     def load_images(self) -> None:
         """Gives the node the platform's images. `prepare` must have been called outside the node's network."""
         self.node.load(platform_image(), python_image(), nats_image())
 
     def install(self, overlay: Path = SINGLE, servers: int = 1) -> None:
-        """Applies an overlay with so many NATS servers, and returns when every part is ready."""
+        """Applies an overlay, or a file made from one, with so many NATS servers; returns when every part is ready."""
         for number in range(servers):
             self.api.expect(
                 "POST", "/api/v1/persistentvolumes", volume(self.node.directory, f"{overlay.name}-{number}")
             )
-        self.kubectl("apply", "-k", str(overlay), check=True)
+        self.kubectl("apply", "-k" if overlay.is_dir() else "-f", str(overlay), check=True)
+        self.overlay = overlay
         try:
             for what in (
                 "statefulset/nats",
@@ -68,10 +72,14 @@ class Deployed:
         self.gateway = f"http://{self.service_address('gateway')}"
         self.token = self.secret("faas-operator-token")["token"]
 
-    def uninstall(self, overlay: Path = SINGLE) -> None:
-        """As docs/how-to-cluster.md says, its commands as they are; the volumes are this node's own affair."""
-        self.follow(commands("Uninstall").replace("deploy/overlays/mine", str(overlay)), ROOT)
+    def uninstall(self) -> None:
+        """As docs/how-to-cluster.md says, by its commands; fails if the cluster is not what it was before the platform.
+
+        The volumes are this node's own affair.
+        """
+        self.follow(commands("Uninstall").replace("deploy/overlays/mine", str(self.overlay)), ROOT)
         self.kubectl("delete", "pv", "--all", check=True)
+        wait_for_nothing_but(self._before, self.node.kubectl)
 
     def follow(self, script: str, directory: Path) -> str:
         """Runs commands as a reader would type them who has `kubectl`, `faas` and `examples/`; what they said."""

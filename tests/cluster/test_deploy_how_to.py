@@ -2,7 +2,8 @@
 
 Not run: `docker build` and `docker push`, since there is neither Docker nor a registry; the node is given the images
 under the names that the page gives them. The commands of "Uninstall" are run by `Deployed.uninstall` before the tests
-of the overlay for production. Of the two choices in the page's overlay `mine` the second is taken, `../single`.
+of the overlay for production, those of "Upgrade" by `test_deploy_upgrade.py`. Of the two choices in the page's overlay
+`mine` the second is taken, `../single`.
 """
 
 import re
@@ -16,7 +17,7 @@ from tests.cluster.deployed import HOW_TO, ROOT, SYSTEM, Deployed, commands
 from tests.cluster.platform_images import platform_image, python_image
 
 pytestmark = pytest.mark.timeout(600)
-SECTIONS = ("Install", "Use it from your machine", "Let others in", "Workflows")
+SECTIONS = ("Install", "Use it from your machine", "Let others in", "Close functions off", "Workflows")
 REGISTRY = "registry.example"
 OVERLAY = re.compile(r"^```yaml\n# deploy/overlays/mine/kustomization.yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -61,5 +62,5 @@ def test_every_command_of_the_page_has_its_test() -> None:
     """A section that is new is named above or in the text of this file."""
     headings = re.findall(r"^## (.*)$", HOW_TO.read_text(), re.MULTILINE)
     with_commands = {heading for heading in headings if commands(heading)}
-    assert with_commands == {"Build the images", *SECTIONS, "Uninstall"}
+    assert with_commands == {"Build the images", *SECTIONS, "Upgrade", "Uninstall"}
     assert all(line.startswith("docker ") for line in commands("Build the images").splitlines())

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import yaml
 
 from tests.cluster.api import Api
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.deployed import commands
+from tests.cluster.inventory import everything, wait_for_nothing_but
 from tests.cluster.test_cluster_node import output, wait_until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -33,7 +34,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="module")
 def before(plane: ControlPlane) -> set[str]:
     """Every object of the cluster before the platform came."""
-    return everything(plane)
+    return everything(plane.kubectl)
 
 
 @pytest.fixture(scope="module")
@@ -59,28 +60,18 @@ def apply(plane: ControlPlane, overlay: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def everything(plane: ControlPlane) -> set[str]:
-    """Every object of the cluster that is not an event, by kind, namespace and name."""
-    kinds = output(plane.kubectl("api-resources", "--verbs=list", "-o", "name")).split()
-    listed = [kind for kind in kinds if not kind.startswith("events")]
-    form = "{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{'\\n'}{end}".replace("'", '"')
-    return set(output(plane.kubectl("get", ",".join(listed), "-A", "-o", f"jsonpath={form}")).splitlines())
-
-
 def uninstall(plane: ControlPlane, overlay: str) -> None:
-    """As docs/how-to-cluster.md says. Foreground: without its owner's CRD Kubernetes cannot tell what is an orphan."""
-    functions = ("functions", "--all", "--all-namespaces", "--cascade=foreground")
-    for arguments in (functions, ("-k", str(DEPLOY / "overlays" / overlay))):
-        command = plane.kubectl("delete", *arguments, "--timeout=180s")
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stderr
+    """By the commands of docs/how-to-cluster.md."""
+    script = commands("Uninstall").replace("deploy/overlays/mine", str(DEPLOY / "overlays" / overlay))
+    follow(plane, script)
 
 
-def wait_for_nothing_but(before: set[str], plane: ControlPlane) -> None:
-    deadline = time.monotonic() + 90
-    while left := everything(plane) - before:
-        assert time.monotonic() < deadline, f"left after 90 s: {sorted(left)}"
-        time.sleep(0.5)
+def follow(plane: ControlPlane, script: str) -> None:
+    """Runs commands of the page as its reader would."""
+    prelude = f'kubectl() {{ {" ".join(plane.kubectl())} "$@"; }}\n'
+    command = ["bash", "-euxo", "pipefail", "-c", prelude + script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
 def test_every_crd_is_in_the_manifests(installed: ControlPlane) -> None:
@@ -182,7 +173,7 @@ def test_upgraded_and_uninstalled_it_leaves_nothing(installed: ControlPlane, bef
     wait_until(lambda: pods_by_name(api) == expected, f"there are Pods {expected}")
     assert not may(installed, f"system:serviceaccount:{SYSTEM}:faas-workflow", "get", "secrets")
     uninstall(installed, "production")
-    wait_for_nothing_but(before, installed)
+    wait_for_nothing_but(before, installed.kubectl)
 
 
 def make_function_with_pods(api: Api) -> None:

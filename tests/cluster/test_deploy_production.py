@@ -121,3 +121,4 @@ def test_a_namespace_says_that_its_workflows_may_read_its_secrets(production: De
     binding = ("create", "rolebinding", "faas-workflow-secrets", "--clusterrole=faas-workflow-secrets")
     platform.kubectl(*binding, f"--serviceaccount={SYSTEM}:faas-workflow", check=True)
     wait_until(lambda: platform.faas(*run).out == "5\n", "the right has come into force")
+    platform.kubectl("delete", "secret", "pin", check=True)

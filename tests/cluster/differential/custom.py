@@ -123,7 +123,7 @@ def function(random: Random) -> Object:
 FUNCTION_RULES: list[Edit] = [  # what only the CEL rules of the definition refuse
     ("source and image", "spec.image", "localhost/x"),
     ("neither source nor image", "spec.source", REMOVED),
-    ("two sources", "spec.source.archive", "0" * 64),
+    ("two sources", "spec.source", {"inline": {"main.py": ""}, "archive": "0" * 64}),
     ("no source in the source", "spec.source", {}),
     ("min above max", "spec.scale", {"min": 5, "max": 2}),
     ("too long a timeout", "spec.timeout", "2h"),
