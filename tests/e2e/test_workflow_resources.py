@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import eventually
 from tests.support.http import http
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 from tests.support.platform import Finished, Platform
 from tests.support.source import write
 

@@ -12,10 +12,9 @@ from typing import Any
 import nats
 import pytest
 
-from tests.support.gateway import eventually
 from tests.support.http import Answer
 from tests.support.http import http as http_request
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 from tests.support.platform import FAAS, Finished, Platform
 from tests.support.source import write
 
@@ -97,7 +96,7 @@ def until(platform: Platform, run: str, status: str, waits: str = "") -> None:
         kinds = {found["kind"] for found in view["waiting"]}
         return view["run"]["status"] == status and (not waits or waits in kinds)
 
-    eventually(reached, PATIENCE)
+    eventually(reached)
 
 
 def test_the_command_shows_what_happens_and_prints_the_output(flows: Platform) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cli.local.apiserver.server import HOUSEKEEPING_SECONDS
 from tests.support.apiclient import JSON_PATCH, ApiClient, configmap
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import eventually
+from tests.support.patience import eventually
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 WRITERS = 3

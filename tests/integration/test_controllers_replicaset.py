@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.api import Api, Refusal
+from tests.support.api import CRDS, Api, Refusal
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import eventually
+from tests.support.patience import eventually
 from tests.support.platform import on_level1
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -211,13 +211,12 @@ def test_any_kind_may_own_any_kind(api: Api) -> None:
 
 @pytest.mark.skipif(on_level1(), reason="Kubernetes' own collector learns of new kinds each 30 s")
 def test_owners_of_custom_kinds(api: Api) -> None:
-    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
     spec = {"group": "test.dev", "scope": "Namespaced", "names": names, "versions": [version]}
     crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-    api.create(crds, crd | {"metadata": {"name": "widgets.test.dev"}, "spec": spec})
+    api.create(CRDS, crd | {"metadata": {"name": "widgets.test.dev"}, "spec": spec})
     widgets = "/apis/test.dev/v1/namespaces/default/widgets"
     eventually(lambda: api.find(widgets), "served")
     body = {"apiVersion": "test.dev/v1", "kind": "Widget", "metadata": {"name": "w"}}
@@ -226,4 +225,4 @@ def test_owners_of_custom_kinds(api: Api) -> None:
     api.create(MAPS, {"metadata": {"name": "of-widget", "ownerReferences": [reference]}})
     api.delete(f"{widgets}/w")
     eventually(lambda: api.find(f"{MAPS}/of-widget") is None, "the dependent follows")
-    api.delete(f"{crds}/widgets.test.dev")
+    api.delete(f"{CRDS}/widgets.test.dev")

@@ -11,7 +11,7 @@ import yaml
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import running_bus
-from tests.support.gateway import ROOT, Gateway, running_gateway
+from tests.support.gateway import Gateway, running_gateway
 from tests.support.http import Answer
 
 FUNCTIONS = "/api/v1/namespaces/default/functions"
@@ -22,8 +22,7 @@ SPEC = {"source": {"inline": {"main.py": "def handle(event):\n    return event\n
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with running_apiserver(tmp_path_factory.mktemp("api")) as server:
-        crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
-        Api(server).create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        Api(server).install("functions")
         yield server
 
 

@@ -11,8 +11,9 @@ import pytest
 from services.contracts.errors import Code, FaasError
 from services.contracts.headers import MAX_PAYLOAD
 from tests.support.bus import running_bus
-from tests.support.gateway import Gateway, Routers, eventually, failed, ok, running_gateway, running_routers
+from tests.support.gateway import Gateway, Routers, failed, ok, running_gateway, running_routers
 from tests.support.http import Answer
+from tests.support.patience import eventually
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.api import Api
 from tests.support.apiserver import running_apiserver
 from tests.support.bus import running_bus
-from tests.support.gateway import ROOT, Gateway, eventually, running_gateway
+from tests.support.gateway import Gateway, running_gateway
 from tests.support.kubelet import process_pod, running_kubelet
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 
 PODS = "/api/v1/namespaces/default/pods"
 STORED = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
@@ -68,8 +67,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     directory = tmp_path_factory.mktemp("logs")
     with running_apiserver(directory / "api") as server, running_kubelet(server, directory / "kubelet"):
         api = Api(server)
-        crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
-        api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        api.install("functions")
         eventually(lambda: bool(api.items("/api/v1/nodes")))
         with running_bus(directory) as bus, running_gateway(directory, bus, server.kubeconfig) as gateway:
             yield Cluster(api, gateway)

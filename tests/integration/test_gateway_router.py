@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.api import Api
 from tests.support.apiserver import running_apiserver
 from tests.support.bus import running_bus
 from tests.support.canned import Asked, Say, Server, canned_server
-from tests.support.gateway import ROOT, Gateway, eventually, running_gateway
-from tests.support.patience import PATIENCE
-from tests.support.router import RouterProcess, pod_object, router_process
+from tests.support.gateway import Gateway, running_gateway
+from tests.support.patience import PATIENCE, eventually
+from tests.support.router import pod_object, router_process
+from tests.support.service import Service
 
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
 PODS = "/api/v1/namespaces/default/pods"
@@ -26,7 +26,7 @@ SPEC = {"source": {"inline": {"main.py": "x = 1\n"}}}
 class Stage:
     """Gateway, router, and a Pod."""
 
-    def __init__(self, gateway: Gateway, router: RouterProcess, api: Api, pod: Server) -> None:
+    def __init__(self, gateway: Gateway, router: Service, api: Api, pod: Server) -> None:
         self.gateway = gateway
         self.router = router
         self.api = api
@@ -60,8 +60,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     directory = tmp_path_factory.mktemp("stage")
     with running_apiserver(directory / "api") as server, running_bus(directory) as bus, canned_server(answer) as pod:
         api = Api(server)
-        crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
-        api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        api.install("functions")
         with (
             router_process(bus, server.kubeconfig, directory / "router.log") as router,
             running_gateway(directory, bus, server.kubeconfig) as gateway,
@@ -128,9 +127,7 @@ def test_a_killed_router_is_lost(stage: Stage, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(stage.gateway.request, "POST", "/default/lost", b"{}", {"Prefer": "wait=30"})
         eventually(lambda: "faas_gateway_calls_in_flight 1.0" in _figures(stage.gateway))
-        assert stage.router.process is not None
-        stage.router.process.kill()
-        stage.router.process.wait()
+        stage.router.kill()
         assert waiting.result(PATIENCE).headers["faas-error"] == "router_lost"
     eventually(lambda: stage.gateway.request("POST", "/default/lost", b"{}").headers["faas-error"] == "no_router")
 

@@ -15,9 +15,9 @@ import pytest
 from services.contracts.errors import Code, FaasError
 from services.contracts.runs import ListRuns, ReadHistory, RunView, StartRun, WaitRun
 from tests.support.bus import Bus, running_bus
-from tests.support.gateway import Gateway, eventually, running_gateway
+from tests.support.gateway import Gateway, running_gateway
 from tests.support.http import Answer
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 from tests.support.runs import Service, running_service, view
 
 NAMESPACE = "/api/v1/namespaces/default"
@@ -324,7 +324,7 @@ def test_a_wait_outlasts_a_service_that_restarts(gateway: Gateway, bus: Bus) -> 
         service.answers["wait"] = lambda message: view()
         thread = threading.Thread(target=ask)
         thread.start()
-        eventually(lambda: bool(service.asked), PATIENCE)
+        eventually(lambda: service.asked, "the gateway has asked")
     with running_service(bus) as service:
         service.answers["wait"] = lambda message: view(status="completed")
         thread.join(PATIENCE)

@@ -18,8 +18,8 @@ from services.contracts.archives import MAX_ARCHIVE
 from services.contracts.names import FunctionRef
 from services.gateway.archive_store import CHUNK, STREAM
 from tests.support.bus import Bus, running_bus
-from tests.support.gateway import Gateway, Routers, eventually, running_gateway, running_routers
-from tests.support.patience import PATIENCE
+from tests.support.gateway import Gateway, Routers, running_gateway, running_routers
+from tests.support.patience import PATIENCE, eventually
 
 KEY = "the platform's secret"
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import running_bus
-from tests.support.gateway import ROOT, Gateway, running_gateway
+from tests.support.gateway import Gateway, running_gateway
 from tests.support.http import Answer
 from tests.support.workflows import definition
 
@@ -21,8 +20,7 @@ STORED = "/apis/faas.dev/v1alpha1/namespaces/default/workflows"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with running_apiserver(tmp_path_factory.mktemp("api")) as server:
-        crd = yaml.safe_load((ROOT / "deploy" / "crds" / "workflows.yaml").read_text())
-        Api(server).create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        Api(server).install("workflows")
         yield server
 
 

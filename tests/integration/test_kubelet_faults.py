@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import Kubelet, eventually, process_pod, processes_of, running_kubelet
-from tests.support.patience import PATIENCE
+from tests.support.kubelet import Kubelet, process_pod, processes_of, running_kubelet
+from tests.support.patience import PATIENCE, eventually
 
 PODS = "/api/v1/namespaces/default/pods"
 COUNTING = """

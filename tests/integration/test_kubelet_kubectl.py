@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import eventually, process_pod, running_kubelet
+from tests.support.kubelet import process_pod, running_kubelet
+from tests.support.patience import eventually
 
 PODS = "/api/v1/namespaces/default/pods"
 TALK = """

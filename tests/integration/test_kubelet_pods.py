@@ -15,7 +15,8 @@ import pytest
 from cli.local import pki
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import Kubelet, eventually, process_pod, processes_of, running_kubelet
+from tests.support.kubelet import Kubelet, process_pod, processes_of, running_kubelet
+from tests.support.patience import eventually
 
 PODS = "/api/v1/namespaces/default/pods"
 WEB_SERVER = """

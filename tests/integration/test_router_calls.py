@@ -13,8 +13,9 @@ from services.contracts import headers, subjects
 from services.contracts.messages import Description, LoadReport, Progress
 from services.contracts.names import FunctionRef
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import until
 from tests.support.pod import BUSY, DRAINING, OK, Answer, Request, TestPod, http_answer, running_pod
-from tests.support.router import ADD, InProcess, client, function, not_ready, pod, router_in_process, settle, until
+from tests.support.router import ADD, InProcess, client, function, not_ready, pod, router_in_process, settle
 
 Scene = Callable[[InProcess], Coroutine[Any, Any, None]]
 

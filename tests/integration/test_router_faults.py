@@ -9,9 +9,10 @@ import pytest
 import uvloop
 
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import until
 from tests.support.pod import OK, Answer, Request, TestPod, http_answer, running_pod
 from tests.support.proxy import Ending, Proxy, running_proxy
-from tests.support.router import InProcess, function, pod, router_in_process, until
+from tests.support.router import InProcess, function, pod, router_in_process
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 import uvloop
-import yaml
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
@@ -20,19 +19,10 @@ from services.contracts.messages import LoadReport
 from tests.support.api import Api, Refusal
 from tests.support.apiserver import ApiServer, prepare
 from tests.support.bus import Bus, running_bus
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, until
 from tests.support.pod import OK, Answer, Request, TestPod, running_pod
-from tests.support.router import (
-    ADD,
-    ROOT,
-    Reply,
-    RouterProcess,
-    client,
-    close_clients,
-    pod_object,
-    router_process,
-    until,
-)
+from tests.support.router import ADD, Reply, client, close_clients, pod_object, router_process
+from tests.support.service import Service
 
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
 PODS = "/api/v1/namespaces/default/pods"
@@ -50,9 +40,8 @@ class Stage:
     def start_api(self) -> None:
         """Starts the API server with the Function resource."""
         self.server.start()
-        crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
         with contextlib.suppress(Refusal):  # it is there since the last start
-            self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+            self.api.install("functions")
 
     async def deploy(self, **spec: Any) -> None:
         """Creates the Function default/add."""
@@ -81,7 +70,7 @@ class Stage:
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         self.api.patch(f"{PODS}/{name}/status", {"status": {"conditions": [condition]}})
 
-    def router(self, name: str = "r1", **settings: str) -> "contextlib.AbstractContextManager[RouterProcess]":
+    def router(self, name: str = "r1", **settings: str) -> "contextlib.AbstractContextManager[Service]":
         """A router process."""
         log = self.directory / f"{name}.log"
         return router_process(self.bus, self.server.kubeconfig, log, instance=name, **settings)

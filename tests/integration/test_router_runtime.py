@@ -13,7 +13,8 @@ import uvloop
 from nats.errors import Error
 
 from tests.support.bus import Bus, running_bus
-from tests.support.router import InProcess, function, router_in_process, until
+from tests.support.patience import until
+from tests.support.router import InProcess, function, router_in_process
 from tests.support.router import pod as pod_word
 from tests.support.runtime import Pod
 from tests.support.runtime import pod as running_runtime

@@ -19,7 +19,8 @@ from faas_runtime import archive as runtime_archive
 from faas_runtime import fetch as runtime_fetch
 from faas_runtime.errors import StartupError
 from faas_runtime.settings import read_settings
-from tests.support.runtime import failed_start, is_running, pod, until
+from tests.support.patience import eventually
+from tests.support.runtime import failed_start, is_running, pod
 
 MAIN = b"import helper\ndef handle(event):\n    return [helper.NAME, event]\n"
 ANY = {"version": 1, "python": "any", "arch": "any", "libc": "any", "packages": []}
@@ -296,12 +297,12 @@ def test_a_pod_killed_while_it_unpacks_leaves_the_lock_free(store: Store, tmp_pa
     store.before = lambda: 200 if release.wait(20) else 500
     env = store.env(GOOD, tmp_path)
     with pod(None, ready=False, **env) as first:
-        until(lambda: store.requests, "the first Pod fetches")
+        eventually(lambda: store.requests, "the first Pod fetches")
         with pod(None, ready=False, **env) as second:
-            until(lambda: second.workers, "the second Pod has a worker")
+            eventually(lambda: second.workers, "the second Pod has a worker")
             worker = first.workers[0]
             first.process.kill()
-            until(lambda: not is_running(worker), "the first Pod's worker is dead")
+            eventually(lambda: not is_running(worker), "the first Pod's worker is dead")
             release.set()
             second.wait_ready()
             assert second.call(1).status == 200

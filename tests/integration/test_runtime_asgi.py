@@ -8,7 +8,8 @@ from pathlib import Path
 import fastapi
 import pytest
 
-from tests.support.runtime import Pod, failed_start, pod, until
+from tests.support.patience import eventually
+from tests.support.runtime import Pod, failed_start, pod
 
 APPLICATION = """
     import asyncio, json
@@ -136,7 +137,7 @@ def test_background_work_keeps_no_caller_waiting(application: Pod) -> None:
     assert application.call(path="/background").status == 201
     assert "background done" not in application.log
     application.open_gate()
-    until(lambda: "background done" in application.log, "the work after the answer has ended")
+    eventually(lambda: "background done" in application.log, "the work after the answer has ended")
 
 
 def test_lifespan_ends_with_the_pod() -> None:
@@ -224,4 +225,4 @@ def test_a_fastapi_application(tmp_path: Path) -> None:
         streamed = running.call(method="GET", path="/stream")
         assert (streamed.body, streamed.headers["content-type"]) == (b"0,1,2,3,4,", "text/plain; charset=utf-8")
         assert running.call(method="GET", path="/docs").status == 200
-        until(lambda: "later" in running.log, "the background task has run")
+        eventually(lambda: "later" in running.log, "the background task has run")

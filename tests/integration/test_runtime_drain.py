@@ -8,7 +8,8 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from tests.support.runtime import DEADLINE, Pod, is_running, pod, until
+from tests.support.patience import PATIENCE, eventually
+from tests.support.runtime import Pod, is_running, pod
 
 SLEEP = """
     import os, time
@@ -26,9 +27,9 @@ def test_running_calls_finish_and_new_ones_are_refused() -> None:
         kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in kept.recv(1000)
         slow = clients.submit(running.call, "gate")
-        until(lambda: "start" in running.log, "the call has started")
+        eventually(lambda: "start" in running.log, "the call has started")
         running.process.send_signal(signal.SIGTERM)
-        until(lambda: running.call(method="GET", path="/healthz").status == 503, "the Pod is no longer ready")
+        eventually(lambda: running.call(method="GET", path="/healthz").status == 503, "the Pod is no longer ready")
         kept.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n0")
         for refused in (
             kept.recv(1000),
@@ -41,7 +42,7 @@ def test_running_calls_finish_and_new_ones_are_refused() -> None:
         running.open_gate()
         assert slow.result().status == 200
         assert slow.result().headers["connection"] == "close"
-        assert running.process.wait(DEADLINE) == 0
+        assert running.process.wait(PATIENCE) == 0
         assert running.log.count("start") == 1
 
 
@@ -54,20 +55,20 @@ def test_an_idle_pod_ends_at_once_and_tells_idle_connections() -> None:
         assert kept.recv(1000).startswith(b"HTTP/1.1 503 ")
         assert kept.recv(1000) == b""
         kept.close()
-        assert running.process.wait(DEADLINE) == 0
+        assert running.process.wait(PATIENCE) == 0
 
 
 def test_a_stuck_handler_does_not_hold_the_end_up_for_long() -> None:
     with pod(SLEEP, FAAS_TIMEOUT_MS="500") as running, ThreadPoolExecutor(1) as clients:
         stuck = clients.submit(running.call, 600)
-        until(lambda: "start" in running.log, "the call has started")
+        eventually(lambda: "start" in running.log, "the call has started")
         assert running.stop() == 0
         assert stuck.result().headers["faas-error"] == "handler_timeout"
 
 
 def test_the_end_while_starting() -> None:
     with pod("import time\nprint('importing', flush=True)\ntime.sleep(600)", ready=False) as running:
-        until(lambda: "importing" in running.log, "the import runs")
+        eventually(lambda: "importing" in running.log, "the import runs")
         assert running.stop() == 0
 
 
@@ -88,7 +89,7 @@ def test_a_killed_parent_takes_its_worker_along() -> None:
         worker = running.workers[0]
         running.process.kill()
         running.process.wait()
-        until(lambda: not is_running(worker), "the worker is gone")
+        eventually(lambda: not is_running(worker), "the worker is gone")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02])
@@ -99,7 +100,7 @@ def test_drain_under_load_loses_no_call(seconds: float) -> None:
         with ThreadPoolExecutor(8) as clients:
             jobs = [clients.submit(_call_until_refused, running, seconds, started) for _ in range(8)]
             started.wait()
-            until(lambda: running.log.count("end") > 50, "every client is at work")
+            eventually(lambda: running.log.count("end") > 50, "every client is at work")
             assert running.stop() == 0
             answered = sum(job.result() for job in jobs)
         assert answered == running.log.count("start") == running.log.count("end")
@@ -160,7 +161,7 @@ def test_concurrency_is_exact_under_a_barrage(kind: str, wait: str) -> None:
     """
     with pod(main, FAAS_CONCURRENCY="7", FAAS_TIMEOUT_MS="15000") as running, ThreadPoolExecutor(40) as clients:
         calls = [clients.submit(running.call, 1) for _ in range(40)]
-        until(lambda: sum(call.done() for call in calls) == 33, "33 calls are refused while 7 run")
+        eventually(lambda: sum(call.done() for call in calls) == 33, "33 calls are refused while 7 run")
         assert all(call.result().headers["faas-error"] == "busy" for call in calls if call.done())
         assert running.log.count("start") == 7
         running.open_gate()

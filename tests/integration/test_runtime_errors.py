@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.http import Answer
-from tests.support.runtime import Pod, pod, until
+from tests.support.patience import eventually
+from tests.support.runtime import Pod, pod
 
 MIB = 1024 * 1024
 
@@ -98,7 +99,9 @@ def test_failing_handler(failing: Pod, kind: str, code: str, message: str) -> No
     assert text == message if code.startswith("handler") else message in text
     assert "Traceback" not in text
     if code.startswith("handler"):
-        until(lambda: f"call id-{kind} failed\nTraceback" in failing.log or kind == "bare", "the log has the traceback")
+        eventually(
+            lambda: f"call id-{kind} failed\nTraceback" in failing.log or kind == "bare", "the log has the traceback"
+        )
         assert "faas_runtime/" not in failing.log.replace("faas_runtime/response.py", "")  # from the author's frame on
     assert failing.call("fine").body == b"fine"
     assert failing.workers == worker

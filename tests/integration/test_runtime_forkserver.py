@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.http import http
-from tests.support.runtime import DEADLINE, ROOT, free_address, is_running, pod_environment, until
+from tests.support.patience import PATIENCE, eventually
+from tests.support.runtime import ROOT, free_address, is_running, pod_environment
 
 MAIN = """
     import gc, os, random, signal, sys, threading
@@ -41,10 +42,10 @@ class ForkServer:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "faas_runtime.forkserver", "--socket", str(self.path)], cwd=ROOT
         )
-        until(self.path.exists, "the forkserver listens")
+        eventually(self.path.exists, "the forkserver listens")
         self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.settimeout(DEADLINE)
-        until(self._connect, "the forkserver accepts")
+        self.connection.settimeout(PATIENCE)
+        eventually(self._connect, "the forkserver accepts")
         self.lines = self.connection.makefile("rwb")
         self.started: list[int] = []
 
@@ -77,7 +78,7 @@ class ForkServer:
     def close(self) -> None:
         self.lines.close()
         self.connection.close()
-        assert self.process.wait(DEADLINE) == 0
+        assert self.process.wait(PATIENCE) == 0
         for pid in self.started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
@@ -92,13 +93,13 @@ def server(tmp_path: Path) -> Iterator[ForkServer]:
 
 def call(address: tuple[str, int], body: object) -> dict[str, object]:
     url = f"http://{address[0]}:{address[1]}/"
-    until(lambda: _accepts(address), "the Pod listens")
+    eventually(lambda: _accepts(address), "the Pod listens")
     return json.loads(http("POST", url, json.dumps(body).encode()).body)
 
 
 def _accepts(address: tuple[str, int]) -> bool:
     with contextlib.suppress(OSError):
-        socket.create_connection(address, timeout=DEADLINE).close()
+        socket.create_connection(address, timeout=PATIENCE).close()
         return True
     return False
 
@@ -209,10 +210,10 @@ def test_children_outlive_it(tmp_path: Path) -> None:
         call(address, [])
         server.lines.close()
         server.connection.close()
-        assert server.process.wait(DEADLINE) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert call(address, [])["parent"] == pid
         os.kill(pid, signal.SIGTERM)
-        until(lambda: not is_running(pid), "the child has ended")
+        eventually(lambda: not is_running(pid), "the child has ended")
     finally:
         for pid in server.started:
             with contextlib.suppress(ProcessLookupError):
@@ -226,7 +227,7 @@ def test_a_socket_left_behind_is_taken_over(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "faas_runtime.forkserver", "--socket"]
     process = subprocess.Popen([*command, str(path)], cwd=ROOT)
     with socket.socket(socket.AF_UNIX) as owner:
-        until(lambda: owner.connect_ex(str(path)) == 0, "the forkserver accepts")
-    assert process.wait(DEADLINE) == 0
+        eventually(lambda: owner.connect_ex(str(path)) == 0, "the forkserver accepts")
+    assert process.wait(PATIENCE) == 0
     ended = subprocess.run([*command, "/absent/socket"], cwd=ROOT, capture_output=True, check=False, text=True)
     assert (ended.returncode, "cannot listen on /absent/socket: No such file" in ended.stderr) == (1, True)

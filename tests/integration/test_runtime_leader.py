@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from faas_runtime.limits import SHORT_CALLS
-from tests.support.patience import PATIENCE
-from tests.support.runtime import Pod, is_running, pod, until
+from tests.support.patience import PATIENCE, eventually
+from tests.support.runtime import Pod, is_running, pod
 
 WARM = 3 * SHORT_CALLS
 
@@ -55,7 +55,7 @@ def test_a_short_handler_that_blocks_holds_up_neither_neighbours_nor_healthz() -
         warm(running)
         for number in range(1, 4):
             clients.submit(running.call, {"gate": True})
-            until(lambda: running.log.count("waits") >= number, "the handler waits")  # noqa: B023 -- asked at once
+            eventually(lambda: running.log.count("waits") >= number, "the handler waits")  # noqa: B023 -- asked at once
             assert running.call({"value": 1}).status == 200
             assert running.call(method="GET", path="/healthz").status == 200
         running.open_gate()
@@ -68,14 +68,14 @@ def test_a_short_handler_that_blocks_is_answered_504_and_replaced() -> None:
         late = running.call({"gate": True}, {"Faas-Timeout-Ms": "200"})
         assert (late.status, late.headers["faas-error"]) == (504, "handler_timeout")
         assert json.loads(running.call({}).body)[0] != old
-        until(lambda: not is_running(old), "the old process is gone")
+        eventually(lambda: not is_running(old), "the old process is gone")
 
 
 def test_a_drain_waits_for_a_blocked_handler() -> None:
     with pod(GATED, FAAS_TIMEOUT_MS="60000") as running, ThreadPoolExecutor(2) as clients:
         warm(running)
         blocked = clients.submit(running.call, {"gate": True, "value": "kept"})
-        until(lambda: "waits" in running.log, "the handler waits")
+        eventually(lambda: "waits" in running.log, "the handler waits")
         ended = clients.submit(running.stop)
         running.open_gate()
         assert json.loads(blocked.result().body)[1] == "kept"

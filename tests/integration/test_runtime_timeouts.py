@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.http import Answer
-from tests.support.runtime import is_running, pod, until
+from tests.support.patience import eventually
+from tests.support.runtime import is_running, pod
 
 SLEEP = """
     import asyncio, os, threading, time
@@ -38,7 +39,7 @@ def test_a_def_handler_that_outruns_is_answered_and_its_process_replaced_after_i
     with pod(BLOCKING, FAAS_TIMEOUT_MS="15000") as running, ThreadPoolExecutor(4) as clients:
         old = running.workers[0]
         neighbour = clients.submit(running.call, {"gate": True, "sleep": 0})
-        until(lambda: running.log.count("start") == 1, "the neighbour has started")
+        eventually(lambda: running.log.count("start") == 1, "the neighbour has started")
         begun = time.monotonic()
         late = running.call({"sleep": 60}, {"Faas-Timeout-Ms": "300"})
         assert 0.29 < time.monotonic() - begun < 30
@@ -49,8 +50,8 @@ def test_a_def_handler_that_outruns_is_answered_and_its_process_replaced_after_i
         assert is_running(old)
         running.open_gate()
         assert int(neighbour.result().body) == old
-        until(lambda: not is_running(old), "the old process and its stuck thread are gone")
-        until(lambda: running.workers == [fresh], "the parent has noticed")
+        eventually(lambda: not is_running(old), "the old process and its stuck thread are gone")
+        eventually(lambda: running.workers == [fresh], "the parent has noticed")
         assert f"a handler outran its timeout; worker {old} is replaced" in running.log
         assert "end {'sleep': 60}" not in running.log
 
@@ -60,7 +61,7 @@ def test_kept_alive_connections_of_a_replaced_process_are_told_to_come_again() -
         kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in kept.recv(1000)
         neighbour = clients.submit(running.call, {"gate": True, "sleep": 0})
-        until(lambda: running.log.count("start") == 1, "the neighbour has started")
+        eventually(lambda: running.log.count("start") == 1, "the neighbour has started")
         assert not in_time(running.call({"sleep": 60}, {"Faas-Timeout-Ms": "200"}))
         kept.sendall(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{"sleep":0}')
         answer = kept.recv(1000)
@@ -95,7 +96,7 @@ def test_an_async_handler_that_ignores_its_cancellation_is_replaced() -> None:
     with pod(main) as running:
         old = int(running.call("go").body)
         assert not in_time(running.call("stay", {"Faas-Timeout-Ms": "200"}))
-        until(lambda: not is_running(old), "the old process is gone")
+        eventually(lambda: not is_running(old), "the old process is gone")
         assert int(running.call("go").body) != old
 
 
@@ -108,7 +109,7 @@ def test_the_functions_own_timeout_is_the_upper_bound() -> None:
 def test_blocking_handlers_block_neither_each_other_nor_healthz() -> None:
     with pod(BLOCKING, FAAS_CONCURRENCY="4", FAAS_TIMEOUT_MS="15000") as running, ThreadPoolExecutor(3) as clients:
         slow = [clients.submit(running.call, {"gate": True, "sleep": 0}) for _ in range(3)]
-        until(lambda: running.log.count("start") == 3, "three calls run")
+        eventually(lambda: running.log.count("start") == 3, "three calls run")
         assert in_time(running.call({"sleep": 0}))
         assert running.call(method="GET", path="/healthz").status == 200
         running.open_gate()
@@ -153,8 +154,8 @@ def test_a_client_that_leaves_does_not_stop_its_call() -> None:
     with pod(ASYNC) as running:
         with running.connect() as leaving:
             leaving.sendall(b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{"sleep":0.4}')
-            until(lambda: "start" in running.log, "the call has started")
-        until(lambda: "end" in running.log, "the call has ended")
+            eventually(lambda: "start" in running.log, "the call has started")
+        eventually(lambda: "end" in running.log, "the call has ended")
         assert in_time(running.call({"sleep": 0}))
 
 
@@ -178,4 +179,4 @@ def test_timeouts_under_load_answer_every_call() -> None:
         for job in [clients.submit(client, number) for number in range(8)]:
             job.result()
         assert len(outcomes) == 48
-        until(lambda: len(running.workers) == 1, "only the newest process is left")
+        eventually(lambda: len(running.workers) == 1, "only the newest process is left")

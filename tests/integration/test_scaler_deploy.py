@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.canned import Say, canned_server
-from tests.support.kubelet import eventually
+from tests.support.patience import eventually
 from tests.support.scaler import FUNCTIONS, REPLICA_SETS, Stack, running_stack
 
 SECRETS = "/api/v1/namespaces/default/secrets"

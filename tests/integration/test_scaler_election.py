@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.kubelet import eventually
-from tests.support.scaler import LEASE, Scaler, Stack, running_stack
+from tests.support.patience import eventually
+from tests.support.scaler import LEASE, Stack, running_stack
+from tests.support.service import Service
 
 LONG = {"lease_seconds": "600"}
 SHORT = {"lease_seconds": "2", "renew_seconds": "1.2", "retry_seconds": "0.3"}
@@ -54,7 +55,7 @@ def test_a_killed_leader_is_replaced_when_its_lease_ends(stack: Stack) -> None:
     with stack.running_scaler("first", **SHORT) as first:
         eventually(lambda: holder(stack) == "first", "the first leads")
         with stack.running_scaler("second", **SHORT):
-            first.stop(kill=True)
+            first.kill()
             eventually(lambda: holder(stack) == "second", "the second leads")
             acts(stack, "three")
 
@@ -62,7 +63,7 @@ def test_a_killed_leader_is_replaced_when_its_lease_ends(stack: Stack) -> None:
 def test_a_killed_scaler_does_not_wait_for_its_own_lease(stack: Stack) -> None:
     with stack.running_scaler(**LONG) as scaler:
         eventually(lambda: holder(stack) == "local-scaler", "it leads")
-        scaler.stop(kill=True)
+        scaler.kill()
         scaler.start()
         acts(stack, "four")
 
@@ -81,6 +82,6 @@ def test_a_leader_that_was_stopped_acts_no_more(stack: Stack) -> None:
             assert writes(first, "five") == 0
 
 
-def writes(scaler: Scaler, name: str) -> int:
+def writes(scaler: Service, name: str) -> int:
     """Lines of the log that tell of an accepted write about this Function."""
     return sum(f"default/{name}-" in line for line in scaler.log.read_text().splitlines())

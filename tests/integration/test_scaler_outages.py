@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.api import Api
 from tests.support.apiserver import prepare
 from tests.support.bus import running_bus
-from tests.support.kubelet import eventually
-from tests.support.scaler import FUNCTIONS, ROOT, Stack, fake_router, running_stack
+from tests.support.patience import eventually
+from tests.support.scaler import Stack, fake_router, running_stack
 
 QUICK = {"window": "2s", "panicWindow": "1s", "scaleToZeroAfter": "1s"}
 
@@ -76,9 +75,7 @@ def test_it_waits_for_whatever_starts_after_it(tmp_path: Path) -> None:
             eventually(lambda: "broke off" in scaler.log.read_text(), "it has missed the API server")
             server.start()
             eventually(lambda: "404" in scaler.log.read_text() or "not find" in scaler.log.read_text(), "and the CRD")
-            crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
-            stack.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-            eventually(lambda: stack.api.find(FUNCTIONS) is not None, "the CRD is served")
+            stack.api.install("functions")
             stack.deploy("first")
             eventually(lambda: stack.replicas("first") == 1, "a ReplicaSet")
             assert not scaler.ready()

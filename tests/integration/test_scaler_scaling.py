@@ -10,8 +10,7 @@ import msgspec
 import nats
 import pytest
 
-from tests.support.kubelet import eventually
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 from tests.support.scaler import FakeRouter, Stack, fake_router, running_stack
 
 QUICK = {"window": "2s", "panicWindow": "1s", "scaleToZeroAfter": "1s", "max": 6}
@@ -163,7 +162,7 @@ def test_metrics_tell_of_each_function(stack: Stack) -> None:
         await until(lambda: stack.replicas("waker") == 1, "a Pod is asked for")
 
     play(stack, script)
-    url = stack.scaler().url()
+    url = stack.scaler().url
 
     def lines() -> list[str]:
         return urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode().splitlines()  # type: ignore[no-any-return]

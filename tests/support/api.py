@@ -3,14 +3,18 @@
 import http.client
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import yaml
 
 from tests.support.apiserver import ApiServer
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
+from tests.support.service import ROOT
 
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -79,6 +83,20 @@ class Api:
     def patch(self, path: str, body: Any) -> dict[str, Any]:
         """The object after a merge patch."""
         return msgspec.json.decode(self.request("PATCH", path, body, MERGE_PATCH), type=dict[str, Any])
+
+    def install(self, *plurals: str) -> None:
+        """Our resources, ``functions`` or ``workflows``; returns once they are served."""
+        for plural in plurals:
+            self.create(CRDS, yaml.safe_load((ROOT / "deploy" / "crds" / f"{plural}.yaml").read_text()))
+        for plural in plurals:
+            eventually(partial(self._serves, f"/apis/faas.dev/v1alpha1/{plural}"), f"{plural} are served")
+
+    def _serves(self, path: str) -> bool:
+        try:
+            self.items(path)
+        except Refusal:
+            return False
+        return True
 
     def delete(self, path: str, **options: Any) -> None:
         """Delete with DeleteOptions."""

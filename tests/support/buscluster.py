@@ -12,7 +12,7 @@ from pathlib import Path
 from cli.local.topology import nats_server
 from services.contracts.accounts import ROUTE_PORT, SERVICES, Cluster, caller, render
 from tests.support.bus import ALL_NAMESPACES, free_ports
-from tests.support.kubelet import eventually
+from tests.support.patience import eventually
 
 
 @dataclass

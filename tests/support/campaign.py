@@ -16,7 +16,8 @@ from typing import Any
 from nats.errors import Error as NatsError
 
 from tests.support.flow import Caller, Platform, Service, caller, running_platform
-from tests.support.router import RouterProcess, pod_object, router_process, until
+from tests.support.patience import until
+from tests.support.router import pod_object, router_process
 from tests.support.runtime import Pod
 from tests.support.runtime import pod as running_pod
 
@@ -62,7 +63,7 @@ class Stage:
 
     platform: Platform
     services: list[Service]
-    router: RouterProcess
+    router: Service
     pods: dict[str, Pod]
     files: dict[str, Path]
     kills: Counter[str] = field(default_factory=Counter)
@@ -86,8 +87,7 @@ class Stage:
         if victim == "nats":
             await asyncio.to_thread(self.platform.bus.restart)
         elif victim == "router":
-            assert self.router.process is not None
-            await asyncio.to_thread(_kill, self.router.process)
+            await asyncio.to_thread(self.router.kill)
             self.router.start()
         elif victim == "worker":
             workers = [pid for service in self.services for pid in _children(service)]
@@ -97,8 +97,7 @@ class Stage:
         else:
             chosen = self.services if victim == "both" else [random.choice(self.services)]
             for service in chosen:
-                assert service.process is not None
-                await asyncio.to_thread(_kill, service.process)
+                await asyncio.to_thread(service.kill)
             for service in chosen:
                 service.start()
 
@@ -106,11 +105,6 @@ class Stage:
 CALM = 0.7
 """How often a kill waits for services that are starting: the others meet them on their way."""
 VICTIMS = ("service", "service", "service", "both", "nats", "router", "worker")
-
-
-def _kill(process: Any) -> None:
-    process.kill()
-    process.wait()
 
 
 def _children(service: Service) -> list[int]:

@@ -2,15 +2,9 @@
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
-import sys
-import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,64 +16,15 @@ from nats.errors import TimeoutError as NatsTimeout
 
 from services.contracts import headers, subjects
 from services.contracts.names import FunctionRef
-from tests.support.api import Api, Refusal
+from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import Bus, running_bus
-from tests.support.kubelet import eventually
-from tests.support.router import client, close_clients, until
+from tests.support.patience import eventually, until
+from tests.support.router import client, close_clients
+from tests.support.service import Service, environment
 
-ROOT = Path(__file__).parents[2]
 WORKFLOWS = "/apis/faas.dev/v1alpha1/namespaces/default/workflows"
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
-
-
-@dataclass
-class Service:
-    """``python -m services.workflow``; ``start`` again after ``kill`` keeps its name and settings."""
-
-    env: dict[str, str]
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Starts it; ``until(service.ready)`` waits for it."""
-        self._offset = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.workflow"], cwd=ROOT, env=self.env, stdout=log, stderr=log
-            )
-
-    @property
-    def url(self) -> str:
-        """Base of its health endpoint, as its log tells; empty before."""
-        lines = [line for line in self.log.read_text()[self._offset :].splitlines() if '"listening on ' in line]
-        return "http://" + msgspec.json.decode(lines[-1])["message"].rpartition(" ")[2] if lines else ""
-
-    def ready(self) -> bool:
-        """Whether /readyz says so."""
-        with (
-            contextlib.suppress(OSError, ValueError),
-            urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer,
-        ):
-            return bool(answer.status == 200)
-        return False
-
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(40)
-
-    def kill(self) -> None:
-        """kill -9."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def pause(self, number: signal.Signals) -> None:
-        """SIGSTOP or SIGCONT."""
-        assert self.process is not None
-        self.process.send_signal(number)
 
 
 @dataclass
@@ -93,10 +38,9 @@ class Platform:
 
     def service(self, name: str = "wf-0", **settings: str) -> Service:
         """A service that has not been started."""
-        env = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | self.bus.environment("workflow")
-        env |= {"FAAS_KUBECONFIG": str(self.server.kubeconfig), "FAAS_INSTANCE": name, "FAAS_WORKERS": "1"}
-        env |= {f"FAAS_{key.upper()}": value for key, value in settings.items()}
-        return Service(env, self.directory / f"{name}.log")
+        settings = {"instance": name, "workers": "1"} | settings
+        env = environment(self.bus, "workflow", self.server.kubeconfig, **settings)
+        return Service("workflow", env, self.directory / f"{name}.log")
 
     @contextlib.contextmanager
     def running(self, name: str = "wf-0", **settings: str) -> Iterator[Service]:
@@ -110,9 +54,7 @@ class Platform:
             print(f"--- {name}\n" + "\n".join(service.log.read_text().splitlines()[-60:]))
             raise
         finally:
-            if service.process is not None and service.process.poll() is None:
-                service.pause(signal.SIGCONT)
-                service.kill()
+            service.kill()
 
     def deploy(self, name: str, text: str) -> None:
         """A Workflow whose definition has this ``do`` and whatever else stands in ``text`` (YAML)."""
@@ -135,19 +77,8 @@ def running_platform(directory: Path) -> Iterator[Platform]:
         (directory / "bus").mkdir()
         bus = stack.enter_context(running_bus(directory / "bus"))
         api = Api(server)
-        for file in ("functions.yaml", "workflows.yaml"):
-            crd = yaml.safe_load((ROOT / "deploy" / "crds" / file).read_text())
-            api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-        for path in (FUNCTIONS, WORKFLOWS):
-            eventually(partial(_served, api, path), "the CRD is served")
+        api.install("functions", "workflows")
         yield Platform(directory, server, api, bus)
-
-
-def _served(api: Api, path: str) -> bool:
-    try:
-        return api.items(path) == []
-    except Refusal:
-        return False
 
 
 class Failure(Exception):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
 import threading
@@ -22,9 +21,8 @@ from services.contracts.messages import Description, Progress
 from services.contracts.resources import Condition
 from tests.support.bus import Bus
 from tests.support.http import Answer, http
-from tests.support.patience import PATIENCE
-
-ROOT = Path(__file__).parents[2]
+from tests.support.patience import PATIENCE, eventually
+from tests.support.service import ROOT, environment
 
 NOWHERE = """
 apiVersion: v1
@@ -79,9 +77,7 @@ def start_gateway(directory: Path, bus: Bus, kubeconfig: Path | None = None, **s
     if kubeconfig is None:
         kubeconfig = directory / "nowhere.kubeconfig"
         kubeconfig.write_text(NOWHERE)
-    env = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | bus.environment("gateway")
-    env |= {"FAAS_KUBECONFIG": str(kubeconfig), "FAAS_LAME_DUCK_SECONDS": "0"}
-    env |= {f"FAAS_{name.upper()}": value for name, value in settings.items()}
+    env = environment(bus, "gateway", kubeconfig, **{"lame_duck_seconds": "0"} | settings)
     log = directory / f"gateway-{time.monotonic_ns()}.log"
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "services.gateway"], cwd=ROOT, env=env, stderr=file)
@@ -113,14 +109,6 @@ def _address(gateway: Gateway) -> str:
             return str(msgspec.json.decode(line)["address"])
     assert gateway.process.poll() is None, gateway.log.read_text()
     return ""
-
-
-def eventually(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Returns once ``true`` says so; fails the test after ``seconds``. For what another process does, unannounced."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not true after {seconds:g} s"
-        time.sleep(0.01)
 
 
 Reply = tuple[dict[str, str], bytes]

@@ -5,18 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from cli.local import pki
 from tests.support.apiserver import ApiServer
 from tests.support.patience import PATIENCE
-
-T = TypeVar("T")
+from tests.support.patience import eventually as eventually
 
 
 class Kubelet(msgspec.Struct):
@@ -96,18 +94,6 @@ def kill_leftovers(directory: Path) -> None:
     for pid in processes_of(directory):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
-    """What `look` returns once it is true; AssertionError with its last answer when it never is."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {seconds} s; last seen: {found!r}")
-        time.sleep(0.01)
 
 
 def process_pod(name: str, script: str, **spec: Any) -> dict[str, Any]:

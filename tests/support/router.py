@@ -3,13 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +25,9 @@ from services.router.router import Router
 from services.router.table import Pod
 from tests.support.bus import Bus
 from tests.support.patience import PATIENCE
+from tests.support.patience import until as until
+from tests.support.service import Service, environment
 
-ROOT = Path(__file__).parents[2]
 ADD = FunctionRef("default", "add")
 _numbers = itertools.count()
 
@@ -200,69 +195,12 @@ async def router_in_process(bus: Bus, *, synced: bool = True, **settings: str) -
     assert not errors, errors
 
 
-async def until(met: Callable[[], object], seconds: float = PATIENCE, why: str = "") -> None:
-    """Waits for a condition that nothing announces."""
-    deadline = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < deadline, why or "the condition was not met in time"
-        await asyncio.sleep(0.005)
-
-
-@dataclass
-class RouterProcess:
-    """``python -m services.router``."""
-
-    env: dict[str, str]
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Starts it; ``until(self.ready)`` waits for it."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.router"], cwd=ROOT, env=self.env, stdout=log, stderr=log
-            )
-
-    @property
-    def url(self) -> str:
-        """Base of its health endpoint, as its log tells; empty before."""
-        lines = [line for line in self.log.read_text().splitlines() if '"listening on ' in line]
-        return "http://" + msgspec.json.decode(lines[-1])["message"].rpartition(" ")[2] if lines else ""
-
-    def ready(self) -> bool:
-        """Whether /readyz says so."""
-        if not self.url:
-            return False
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
-            return bool(answer.status == 200)
-        return False
-
-    def metrics(self) -> str:
-        """What /metrics says."""
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
-            return str(answer.read().decode())
-
-    def terminate(self) -> None:
-        """SIGTERM."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-
-    async def ended(self, seconds: float = PATIENCE) -> int:
-        """Its exit code."""
-        assert self.process is not None
-        await until(lambda: self.process is not None and self.process.poll() is not None, seconds, self.log.read_text())
-        return int(self.process.returncode)
-
-
 @contextlib.contextmanager
-def router_process(bus: Bus, kubeconfig: Path, log: Path, **settings: str) -> Iterator[RouterProcess]:
+def router_process(bus: Bus, kubeconfig: Path, log: Path, **settings: str) -> Iterator[Service]:
     """A started router; killed at the end when it still runs."""
-    env = {"PATH": os.environ["PATH"], "FAAS_KUBECONFIG": str(kubeconfig), **bus.environment("router")}
-    router = RouterProcess(env | {f"FAAS_{name.upper()}": value for name, value in settings.items()}, log)
+    router = Service("router", environment(bus, "router", kubeconfig, **settings), log)
     router.start()
     try:
         yield router
     finally:
-        if router.process is not None and router.process.poll() is None:
-            router.process.kill()
-            router.process.wait()
+        router.kill()

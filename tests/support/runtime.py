@@ -10,16 +10,14 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.http import Answer, http
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = PATIENCE
 
 
 # Module `testgate` of every function here: its callers wait until the test opens the gate, so none guesses how long.
@@ -93,7 +91,7 @@ class Pod:
         headers: Mapping[str, str] | None = None,
         method: str = "POST",
         path: str = "/",
-        timeout: float = DEADLINE,
+        timeout: float = PATIENCE,
     ) -> Answer:
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
@@ -105,11 +103,11 @@ class Pod:
 
     def connect(self) -> socket.socket:
         """A bare connection."""
-        return socket.create_connection(self.address, timeout=DEADLINE)
+        return socket.create_connection(self.address, timeout=PATIENCE)
 
     def wait_ready(self) -> None:
         """Until /healthz answers 200. Connections wait in the socket's queue until a worker is there."""
-        until(lambda: self._listens(), "the Pod listens")
+        eventually(lambda: self._listens(), "the Pod listens")
         answer = self.call(method="GET", path="/healthz")
         assert answer.status == 200, answer
 
@@ -123,7 +121,7 @@ class Pod:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal the Pod and give its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(PATIENCE)
 
 
 @contextlib.contextmanager
@@ -167,17 +165,8 @@ class FailedStart:
 def failed_start(main: str | None, **env: str) -> FailedStart:
     """Start a Pod that cannot serve, and wait for its end."""
     with pod(main, ready=False, **env) as ended:
-        code = ended.process.wait(DEADLINE)
+        code = ended.process.wait(PATIENCE)
         return FailedStart(code, ended.log, ended.termination_log)
-
-
-def until(condition: object, what: str, timeout: float = DEADLINE) -> None:
-    """Wait for something that cannot be awaited: the state of another process."""
-    assert callable(condition)
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, f"waited {timeout} s, but not: {what}"
-        time.sleep(0.005)
 
 
 def is_running(pid: int) -> bool:

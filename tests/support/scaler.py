@@ -1,68 +1,29 @@
 """Everything that a scaler needs, as real processes: API server, controllers, kubelet, nats-server; and scalers."""
 
 import contextlib
-import os
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import nats
-import yaml
 from nats.aio.client import Client
 
 from services.contracts import events, subjects
 from services.contracts.messages import Load, LoadReport
 from services.contracts.names import FunctionRef
-from tests.support.api import Api, Refusal
+from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import Bus, running_bus
-from tests.support.kubelet import eventually, running_kubelet
-from tests.support.patience import PATIENCE
+from tests.support.kubelet import running_kubelet
+from tests.support.patience import eventually
+from tests.support.service import Service, environment
 
-ROOT = Path(__file__).parents[2]
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
 REPLICA_SETS = "/apis/apps/v1/namespaces/default/replicasets"
 PODS = "/api/v1/namespaces/default/pods"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/faas-scaler"
 ADD = "def handle(event):\n    return event['x'] + event['y']\n"
-
-
-class Scaler(msgspec.Struct):
-    """One scaler process; ``start`` again after ``kill`` keeps its name and settings."""
-
-    env: dict[str, str]
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Starts the process; ``wait_ready`` waits for it."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.scaler"], cwd=ROOT, env=self.env, stdout=log, stderr=log
-            )
-
-    def stop(self, *, kill: bool = False) -> int:
-        """SIGTERM or kill -9; the exit code."""
-        assert self.process is not None
-        self.process.kill() if kill else self.process.terminate()
-        return self.process.wait(PATIENCE)
-
-    def url(self) -> str:
-        """Base of its health endpoint, as its log tells; empty while it does not listen."""
-        lines = [line for line in self.log.read_text().splitlines() if '"listening on ' in line]
-        return "http://" + msgspec.json.decode(lines[-1])["message"].rpartition(" ")[2] if lines else ""
-
-    def ready(self) -> bool:
-        """Whether /readyz says so."""
-        try:
-            with urllib.request.urlopen(self.url() + "/readyz", timeout=10) as answer:
-                return bool(answer.status == 200)
-        except (OSError, ValueError):
-            return False
 
 
 class Stack(msgspec.Struct):
@@ -73,15 +34,14 @@ class Stack(msgspec.Struct):
     api: Api
     bus: Bus
 
-    def scaler(self, name: str = "local-scaler", **settings: str) -> Scaler:
+    def scaler(self, name: str = "local-scaler", **settings: str) -> Service:
         """A scaler that has not been started."""
-        env = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ} | self.bus.environment("scaler")
-        env |= {"FAAS_KUBECONFIG": str(self.server.kubeconfig), "FAAS_INSTANCE": name, "FAAS_DRAIN_SECONDS": "1"}
-        env |= {f"FAAS_{key.upper()}": value for key, value in settings.items()}
-        return Scaler(env, self.directory / f"{name}.log")
+        settings = {"instance": name, "drain_seconds": "1"} | settings
+        env = environment(self.bus, "scaler", self.server.kubeconfig, **settings)
+        return Service("scaler", env, self.directory / f"{name}.log")
 
     @contextlib.contextmanager
-    def running_scaler(self, name: str = "local-scaler", **settings: str) -> Iterator[Scaler]:
+    def running_scaler(self, name: str = "local-scaler", **settings: str) -> Iterator[Service]:
         """A started scaler; stopped at the end."""
         scaler = self.scaler(name, **settings)
         scaler.start()
@@ -137,22 +97,13 @@ def running_stack(directory: Path, *, nodes: bool = True) -> Iterator[Stack]:
         (directory / "bus").mkdir()
         bus = stack.enter_context(running_bus(directory / "bus"))
         api = Api(server)
-        crd = yaml.safe_load((ROOT / "deploy" / "crds" / "functions.yaml").read_text())
-        api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-        eventually(lambda: _served(api), "the CRD is served")
+        api.install("functions")
         server.start_controllers()
         stack.callback(server.stop_controllers)
         if nodes:
             stack.enter_context(running_kubelet(server, directory / "kubelet" / "run"))
             eventually(lambda: api.items("/api/v1/nodes"), "the node is registered")
         yield Stack(directory, server, api, bus)
-
-
-def _served(api: Api) -> bool:
-    try:
-        return api.items(FUNCTIONS) == []
-    except Refusal:
-        return False
 
 
 class FakeRouter:
