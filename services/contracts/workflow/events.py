@@ -11,14 +11,15 @@ from services.contracts.workflow.values import ExpressionField, TextField, read_
 
 Read = Literal["data", "envelope", "raw"]
 _STRINGS = ("id", "type", "subject", "datacontenttype", "time")
-_URIS = ("source", "dataschema")
+URIS = ("source", "dataschema")
+"""Attributes that are URIs."""
 
 
 def read_attributes(node: Node) -> dict[str, Template]:
     """Attributes of a CloudEvent by name; names that CloudEvents does not define are extension attributes."""
     made = {}
     for key in read_object(node):
-        if key in _URIS:
+        if key in URIS:
             uri = read_uri(node.child(key))
             made[key] = Template(uri, constant=isinstance(uri, str))
             continue

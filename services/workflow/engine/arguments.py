@@ -6,7 +6,7 @@ import msgspec
 
 from services.contracts.workflow.auth import AuthenticationReference, Endpoint, OidcAuthentication
 from services.contracts.workflow.calls import Call, CallFunction, Subscription
-from services.contracts.workflow.expressions import Expression, Interpolation, Template
+from services.contracts.workflow.expressions import Expression, Interpolation, Template, Text
 from services.contracts.workflow.tasks import RunTask
 from services.contracts.workflow.uri import NotExpandable, expand
 from services.workflow.engine.errors import standard
@@ -43,7 +43,7 @@ def _resolved(value: Any, session: Session, scope: Scope, data: Any) -> Any:
         fields = {name: _resolved(getattr(value, name), session, scope, data) for name in value.__struct_fields__}
         for name, type_ in _TEMPLATES:
             if isinstance(value, type_) and isinstance(given := getattr(value, name), str | Interpolation):
-                fields[name] = scope.fill(_expanded(given, data), data)  # what an expression gives is no template
+                fields[name] = scope.fill(expanded(given, data), data)
         return msgspec.structs.replace(value, **fields)
     if isinstance(value, dict):
         return {key: _resolved(item, session, scope, data) for key, item in value.items()}
@@ -52,10 +52,13 @@ def _resolved(value: Any, session: Session, scope: Scope, data: Any) -> Any:
     return value
 
 
-def _expanded(template: str | Interpolation, data: Any) -> str | Interpolation:
+def expanded(template: Text, data: Any) -> Text:
+    """A URI of a definition with its ``{name}`` replaced; what an expression gives is no template. Raises Raised."""
     try:
         if isinstance(template, str):
             return expand(template, data)
+        if isinstance(template, Expression):
+            return template
         return Interpolation(tuple(expand(part, data) if isinstance(part, str) else part for part in template.parts))
     except NotExpandable as error:
         raise standard("expression", str(error)) from None

@@ -5,11 +5,12 @@ from typing import Any, TypeVar
 
 from services.contracts.workflow import tasks as t
 from services.contracts.workflow.calls import Call, CallAsyncApi, CallFunction
+from services.contracts.workflow.events import URIS
 from services.contracts.workflow.task import Task
 from services.contracts.workflow.walk import foreach_of
 from services.workflow.engine import flow, listening, subscribing
 from services.workflow.engine import records as r
-from services.workflow.engine.arguments import arguments_of
+from services.workflow.engine.arguments import arguments_of, expanded
 from services.workflow.engine.chance import new_id
 from services.workflow.engine.errors import Raised, standard
 from services.workflow.engine.scope import iso
@@ -69,8 +70,11 @@ def _switch(session: Session, frame: Frame, task: t.SwitchTask) -> None:
 def _raise(session: Session, frame: Frame, task: t.RaiseTask) -> None:
     error, scope = session.plan.definition.error_of(task.raise_.error), session.scope(frame)
     made: dict[str, Any] = {"status": error.status}
-    for field in ("type", "title", "detail", "instance"):
-        value = scope.text(getattr(error, field), frame.input)
+    texts = {"type": expanded(error.type, frame.input)} | {
+        field: getattr(error, field) for field in ("title", "detail", "instance")
+    }
+    for field, text in texts.items():
+        value = scope.text(text, frame.input)
         if value:
             made[field] = value
     raise Raised(made)
@@ -117,7 +121,10 @@ def _try(session: Session, frame: Frame, task: t.TryTask) -> None:
 @_starts(t.EmitTask)
 def _emit(session: Session, frame: Frame, task: t.EmitTask) -> None:
     scope, document = session.scope(frame), session.plan.definition.document
-    given = {key: scope.fill(template, frame.input) for key, template in task.emit.event.with_.items()}
+    given = {
+        key: scope.fill(expanded(template.value, frame.input) if key in URIS else template, frame.input)
+        for key, template in task.emit.event.with_.items()
+    }
     event = {
         "specversion": "1.0",
         "id": new_id(session.state.seed, f"{frame.id}.event"),

@@ -367,3 +367,20 @@ Feature: Listen
     """yaml
     [ workflow.correlation-started, workflow.correlation-completed, task.completed ]
     """
+
+  Scenario: An emitted event's source has a part of the input in it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-emitted-event-s-source-has-a-part-of-the-input, version: '1.0.0' }
+    do:
+      - tell: { emit: { event: { with: { type: a.b, source: 'https://x.example/shops/{shop}' } } }, output: { as: .source } }
+    """
+    And given the workflow input is:
+    """yaml
+    shop: 7
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    https://x.example/shops/7
+    """

@@ -161,3 +161,37 @@ Feature: Raise
     """
     When the workflow is executed
     Then the workflow should be refused at /do/0/no/raise/error
+
+  Scenario: A type with a part of the input in it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-type-with-a-part-of-the-input-in-it, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: 'https://x.example/errors/{kind}', status: 400 } } }
+    """
+    And given the workflow input is:
+    """yaml
+    kind: late
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://x.example/errors/late, status: 400 }
+    """
+
+  Scenario: A type with what can't stand in a URI in it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-type-with-what-can-t-stand-in-a-uri-in-it, version: '1.0.0' }
+    do:
+      - no: { raise: { error: { type: 'https://x.example/errors/{kind}', status: 418 } } }
+    """
+    And given the workflow input is:
+    """yaml
+    kind: [ late ]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/expression, status: 400 }
+    """
