@@ -95,11 +95,11 @@ STRICTER = [
     r".*/oauth2/endpoints/\w+: .* expected a URI",  # the schema has their format, which it does not assert
 ]
 # Where we let pass what the schema refuses, as the text of the specification does: query values, headers and a child's
-# input of any type; a policy by its name alone, a token as text, names and passwords in digits; URIs and texts with
-# expressions inside; times and instances by expression (its ``oneOf`` has two branches that both match one); some
-# expressions over several lines (its pattern's dot matches no newline).
+# input of any type, its version by default; a policy by its name alone, a token as text, names and passwords in digits;
+# URIs and texts with expressions inside; times and instances by expression (its ``oneOf`` has two branches that both
+# match one); some expressions over several lines (its pattern's dot matches no newline).
 LAXER = re.compile(
-    r".*/(with/(query|headers)(/[^/]+)?|run/workflow/input|with/time|error/instance|instance|errors/\w+/instance"
+    r".*/(with/(query|headers)(/[^/]+)?|run/workflow(/input)?|with/time|error/instance|instance|errors/\w+/instance"
     r"|endpoint|uri|set|authentication|bearer|username|password)"
 )
 

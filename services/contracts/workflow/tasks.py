@@ -109,11 +109,12 @@ class RaiseTask(Task, frozen=True, kw_only=True):
 
 
 class WorkflowProcess(Part, frozen=True, kw_only=True):
-    """Another workflow. ``version``: a semantic version, or ``latest``."""
+    """Another workflow. ``version``: a semantic version, or ``latest``; the text of the specification gives the
+    default, its schema wants the field. ``input`` absent: the task's."""
 
     namespace: str
     name: str
-    version: str
+    version: str = "latest"
     input: Value | None = None
 
 

@@ -55,7 +55,7 @@ class Renaming:
             return value
         made = {key: self._walk(item) for key, item in value.items()}
         process = made.get("workflow")
-        if isinstance(process, dict) and {"namespace", "name", "version"} <= process.keys():
+        if isinstance(process, dict) and {"namespace", "name"} <= process.keys():
             process |= {"namespace": "default", "name": self._name(process["name"])}
         return made
 

@@ -221,3 +221,89 @@ Feature: Sub-workflows
     """
     When the workflow is executed
     Then the workflow should be refused at /do/0/run/run/shell
+
+  Scenario: Without a version it is the latest, without an input the task's
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: without-a-version-it-is-the-latest-without-an-inpu, version: '1.0.0' }
+    do:
+      - run: { run: { workflow: { namespace: default, name: child } } }
+    """
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: child, version: '1.0.0' }
+    do:
+      - one: { set: '${ . + { child: true } }' }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 3
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { n: 3, child: true }
+    """
+
+  Scenario: An input of any type
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-input-of-any-type, version: '1.0.0' }
+    do:
+      - run: { run: { workflow: { namespace: default, name: child, version: '1.0.0', input: '${ .n }' } } }
+    """
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: child, version: '1.0.0' }
+    do:
+      - one: { set: '${ . * 2 }' }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 3
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    6
+    """
+
+  Scenario: An input that its schema refuses
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-input-that-its-schema-refuses, version: '1.0.0' }
+    do:
+      - run: { run: { workflow: { namespace: default, name: child, version: '1.0.0', input: { a: 1 } } } }
+    """
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: child, version: '1.0.0' }
+    input: { schema: { document: { type: object, required: [ b ] } } }
+    do:
+      - one: { set: '${ . * 2 }' }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400 }
+    """
+    And run should fault
+
+  Scenario: A version that is not there
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-version-that-is-not-there, version: '1.0.0' }
+    do:
+      - run: { run: { workflow: { namespace: default, name: child, version: '2.0.0' } } }
+    """
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: child, version: '1.0.0' }
+    do:
+      - one: { set: '${ . + { child: true } }' }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 404
+    """
