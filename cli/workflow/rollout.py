@@ -51,4 +51,7 @@ def until_accepted(gateway: Gateway, ref: FunctionRef, generation: int, seconds:
 def _refused(ref: FunctionRef, condition: dict[str, Any]) -> Failure:
     message = f"workflow {ref} is not accepted: {condition.get('reason', 'no reason')}"
     problems = str(condition.get("message", "")).split("; /")
-    return Failure(message, "", Exit.USAGE, [problems[0], *(f"/{problem}" for problem in problems[1:])])
+    passing = condition.get("reason") == "ResourceUnavailable"
+    hint = "it is stored, and is accepted by itself once its schemas can be had: faas workflow definitions shows it"
+    code = Exit.UNAVAILABLE if passing else Exit.USAGE
+    return Failure(message, hint if passing else "", code, [problems[0], *(f"/{problem}" for problem in problems[1:])])

@@ -80,6 +80,15 @@ def test_a_refusal_lists_every_place(here: Here) -> None:
     ]  # fmt: skip
 
 
+def test_a_schema_that_cannot_be_had_now_is_no_mistake_of_the_user(here: Here) -> None:
+    said = "/input/schema/resource: found none that could be fetched"
+    with canned_server(Platform(state("False", "ResourceUnavailable", said))) as server:
+        done = here(server, "deploy", "flow.yaml")
+    assert done.code == 4
+    assert f"  {said}" in done.err.splitlines()
+    assert "it is stored, and is accepted by itself once its schemas can be had" in done.err
+
+
 def test_with_an_input_the_run_is_waited_for(here: Here, tmp_path: Path) -> None:
     indented = "".join(f"    {line}\n" for line in TEXT.splitlines())
     manifest = f"kind: Workflow\nmetadata: {{name: flow}}\nspec:\n  input: null\n  definition:\n{indented}"

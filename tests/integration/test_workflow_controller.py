@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,11 @@ from services.common.settings import Common, load
 from services.contracts.names import FunctionRef
 from services.contracts.runs import StartRun
 from services.contracts.workflow import Problem, parse
+from services.contracts.workflow.expressions import Expression
+from services.workflow.calls import Outside
 from services.workflow.controller.controller import Controller
 from services.workflow.controller.definitions import Accepted, Refused
-from services.workflow.expressions import problems
+from services.workflow.expressions import evaluate, problems
 from services.workflow.store import streams
 from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.jetstream import JetStream
@@ -42,6 +44,9 @@ class Checks:
 
     async def check(self, document: bytes) -> list[Problem]:
         return problems(parse(msgspec.json.decode(document)))
+
+    async def evaluate(self, expression: Expression, data: Any, arguments: Mapping[str, Any]) -> Any:
+        return evaluate(expression, data, arguments)
 
 
 @dataclass
@@ -102,8 +107,8 @@ async def documents(bus: Bus) -> AsyncIterator[DefinitionStore]:
 
 @asynccontextmanager
 async def controlled(server: ApiServer, bus: Bus, starts: Starts) -> AsyncIterator[Controller]:
-    async with documents(bus) as store, KubeClient(str(server.kubeconfig)) as kube:
-        controller = Controller(kube, Checks(), store)
+    async with documents(bus) as store, KubeClient(str(server.kubeconfig)) as kube, Outside() as outside:
+        controller = Controller(kube, Checks(), store, outside)
         running = asyncio.create_task(controller.run(starts.start))
         try:
             await until(lambda: controller.missing() is None)

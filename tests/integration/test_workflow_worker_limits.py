@@ -157,7 +157,7 @@ def test_all_that_is_wrong_with_a_definition_is_told() -> None:
     document = definition(
         {"a": {"set": {"x": "${ 1 + }"}}},
         {"b": {"set": {"x": 1}, "input": {"schema": {"document": {"type": "strange"}}}}},
-        {"c": {"set": {"x": 1}, "output": {"schema": {"resource": {"endpoint": "https://x.example/s.json"}}}}},
+        {"c": {"set": {"x": 1}, "output": {"schema": {"document": {"items": {"$ref": "#/nowhere"}}}}}},
         schedule={"cron": "61 * * * *"},
     )
 
@@ -166,7 +166,7 @@ def test_all_that_is_wrong_with_a_definition_is_told() -> None:
         assert [(problem.pointer, problem.kind) for problem in found] == [
             ("/do/0/a/set/x", "rule"),
             ("/do/1/b/input/schema/document", "rule"),
-            ("/do/2/c/output/schema/resource", "unsupported"),
+            ("/do/2/c/output/schema/document", "rule"),
             ("/schedule/cron", "rule"),
         ]
         assert [problem.kind for problem in await pool.check(b"{")] == ["syntax"]

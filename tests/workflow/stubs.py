@@ -243,6 +243,20 @@ def _nothing(request: Request) -> Answer:
     return _json({"error": "no such stub"}, 404)
 
 
+SCHEMAS: dict[str, Any] = {
+    "order": {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}},
+    "strange": {"type": "strange"},
+    "parted": {"$ref": "order.json"},
+}
+
+
+@_route(r"/schemas(/login)?/(\w+)\.json")
+def _schema(request: Request, login: str | None, name: str) -> Answer:
+    if login and request.headers.get("authorization") != f"Bearer {TOKEN}":
+        return _json({"error": "who?"}, 401)
+    return _json(SCHEMAS[name]) if name in SCHEMAS else _json({"error": "no such schema"}, 404)
+
+
 @_route(r"/docs/asyncapi\.json")
 def _asyncapi(_: Request) -> Answer:
     return _json(documents.get("asyncapi", {}))

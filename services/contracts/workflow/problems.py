@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["syntax", "shape", "unknown-field", "unsupported", "rule"]
+Kind = Literal["syntax", "shape", "unknown-field", "unsupported", "rule", "resource"]
 """``syntax``: not YAML 1.2; ``shape``: against the language's schema; ``unknown-field``: a field that the language has
 not; ``unsupported``: a part of the language that this platform does not run; ``rule``: of the right shape, but without
-a meaning, such as a name that nothing has."""
+a meaning, such as a name that nothing has; ``resource``: what is elsewhere could not be had, or is not what it should
+be: nothing in the document need change for that to pass."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from services.contracts.names import InvalidName, check_label, is_label, parse_ref
-from services.contracts.workflow import secrets
+from services.contracts.workflow import elsewhere, secrets
 from services.contracts.workflow.calls import CallFunction
 from services.contracts.workflow.model import Definition
 from services.contracts.workflow.node import Node, Scope, near
@@ -35,6 +35,7 @@ def check(definition: Definition, scope: Scope) -> None:
     _check_calls(definition, scope)
     _check_recursion(definition, scope)
     secrets.check(definition, scope)
+    elsewhere.check(definition, scope)
 
 
 def _note(scope: Scope, pointer: str, found: str, expected: str, hint: str = "") -> None:

@@ -13,7 +13,7 @@ from yarl import URL
 from services.contracts.workflow import InvalidWorkflow, load_yaml
 from services.contracts.workflow.auth import ExternalResource
 from services.workflow.calls.authorize import Sender
-from services.workflow.calls.exchange import ENCODINGS, Request
+from services.workflow.calls.exchange import ENCODINGS, Reply, Request
 from services.workflow.calls.policies import Policy, resolved
 from services.workflow.calls.problems import configuration, refused
 from services.workflow.calls.values import url_of
@@ -47,36 +47,48 @@ class Documents:
         kept = self._kept.get(key)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
-        found = await self._fetch(url, policy, bool(secrets))
+        found = await self._document(url, policy, bool(secrets))
         self._kept[key] = (time.monotonic() + _SECONDS, found)
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return found
 
-    async def _fetch(self, url: URL, policy: Policy | None, private: bool) -> Document:
+    async def value(self, resource: ExternalResource, secrets: Mapping[str, Any], max_bytes: int) -> Any:
+        """A JSON or YAML value as it is now, never a kept one. Raises CallError."""
+        url = url_of(resource.endpoint.uri, [])
+        policy = resolved(resource.endpoint.authentication, secrets)
+        place, _, reply = await self._fetch(url, policy, bool(secrets), max_bytes)
+        return await _read(reply.body, place)
+
+    async def _document(self, url: URL, policy: Policy | None, private: bool) -> Document:
+        place, last, reply = await self._fetch(url, policy, private, self._max_bytes)
+        value = await _read(reply.body, place)
+        if not isinstance(value, dict):
+            raise configuration(f"{place}: expected an object")
+        return Document(value, last, place)
+
+    async def _fetch(self, url: URL, policy: Policy | None, private: bool, most: int) -> tuple[str, URL, Reply]:
+        """How errors call the document, where it was in the end, and the answer."""
         place = f"the document at {url.origin()}" + ("" if private else url.path)
         headers = {"accept": _ACCEPT, "accept-encoding": ENCODINGS, "user-agent": "faas-workflow"}
         request = Request(method="GET", url=url, headers=headers, place=place)
-        last, reply = await self._sender.send(request, policy, follow=True, max_answer=self._max_bytes)
+        last, reply = await self._sender.send(request, policy, follow=True, max_answer=most)
         if not 200 <= reply.status <= 299:
             raise refused(place, reply.status)
-        return Document(await _read(reply.body, place), last.url, place)
+        return place, last.url, reply
 
 
-async def _read(body: bytes, place: str) -> dict[str, Any]:
-    """A JSON or YAML object. YAML is read in a thread: it takes long, in steps that let the loop go on."""
+async def _read(body: bytes, place: str) -> Any:
+    """A JSON or YAML value. YAML is read in a thread: it takes long, in steps that let the loop go on."""
     try:
-        value = msgspec.json.decode(body)
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         try:
-            value = await asyncio.to_thread(load_yaml, body)
+            return await asyncio.to_thread(load_yaml, body)
         except InvalidWorkflow as error:
             problem = error.problems[0]
             raise configuration(f"{place}: neither JSON nor YAML: found {problem.found}") from None
-    if not isinstance(value, dict):
-        raise configuration(f"{place}: expected an object")
-    return value
 
 
 def follow(document: dict[str, Any], value: Any, place: str) -> Any:

@@ -21,6 +21,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of an answer's body, after decompression."""
     max_document: int = 8 * MIB
     """Bytes of an OpenAPI or AsyncAPI document in JSON."""
+    schema: float = 10.0
+    """Seconds for a schema of a definition, redirects and authentication included: whoever deploys it waits."""
+    max_schema: int = 512 * 1024
+    """Bytes of a schema: as many as a definition may have."""
+    max_schemas: int = 64
+    """Schemas fetched at once; more wait, which costs them none of their time."""
     max_redirects: int = 5
     max_calls: int = 256
     """Requests under way at once; more wait, which costs them none of their time. Subscriptions don't count."""

@@ -43,6 +43,7 @@ class Outside:
         self._limits = limits
         self._resolver = resolver
         self._slots = asyncio.Semaphore(limits.max_calls)
+        self._schema_slots = asyncio.Semaphore(limits.max_schemas)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Outside":
@@ -92,24 +93,31 @@ class Outside:
                     async for message in messages:
                         await deliver(message)
             async with self._slots:
-                return Answer(await self._timed(self._output(arguments, secrets, key)))
+                return Answer(await self._timed(self._output(arguments, secrets, key), self._limits.total))
         except CallError as error:
             return Answer(error=error.error)
         except Exception as error:  # a defect of ours: the workflow gets an error that it can catch, we its type
             log.error("a call of kind %s failed: %s", kind, type(error).__name__)
             return Answer(error=CallError("communication", f"{kind}: the call failed: {type(error).__name__}").error)
 
-    async def document(self, resource: ExternalResource, secrets: Mapping[str, Any]) -> dict[str, Any]:
-        """A JSON or YAML object from elsewhere, such as a schema. Raises CallError."""
-        found = await self._timed(self._documents.get(resource, secrets))
-        return found.value  # type: ignore[no-any-return]
-
-    async def _timed(self, work: Awaitable[Any]) -> Any:
+    async def schema(self, resource: ExternalResource, secrets: Mapping[str, Any]) -> Any:
+        """A JSON or YAML value from elsewhere, as it is now, by a constant URI and policy. Raises CallError."""
+        limits = self._limits
         try:
-            async with asyncio.timeout(self._limits.total):
+            async with self._schema_slots:
+                return await self._timed(self._documents.value(resource, secrets, limits.max_schema), limits.schema)
+        except CallError:
+            raise
+        except Exception as error:  # a defect of ours, which is about one definition
+            log.error("a schema could not be fetched: %s", type(error).__name__)
+            raise CallError("communication", f"it could not be fetched: {type(error).__name__}") from None
+
+    async def _timed(self, work: Awaitable[Any], seconds: float) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
                 return await work
         except TimeoutError:
-            raise CallError("timeout", f"no answer within {self._limits.total:g} s") from None
+            raise CallError("timeout", f"no answer within {seconds:g} s") from None
 
     async def _output(self, arguments: Any, secrets: Mapping[str, Any], key: str) -> Any:
         if isinstance(arguments, HttpArguments):

@@ -15,15 +15,14 @@ from services.contracts.resources import Workflow, WorkflowStatus
 from services.contracts.runs import StartRun
 from services.workflow.controller.definitions import Definitions, path_of
 from services.workflow.controller.functions import Functions
-from services.workflow.controller.judge import Accepted, Checker, Documents
+from services.workflow.controller.judge import Accepted, Checker, Documents, Judge
+from services.workflow.controller.resources import Fetch, Resources
 from services.workflow.controller.secrets import Secrets
-from services.workflow.controller.status import run_id, status_of
+from services.workflow.controller.status import is_accepted, run_id, status_of
 from services.workflow.store.jetstream import Refused, Unavailable
 
 log = logging.getLogger("workflow")
 
-AT_ONCE = 4
-"""Workflows looked at at the same time; checking one takes a worker's time from runs."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 30.0
 """Seconds before a Workflow is looked at again after something was in the way."""
 
@@ -38,15 +37,16 @@ class Controller:
     says it already is left alone, and of two that write at once the API server refuses one.
     """
 
-    def __init__(self, kube: KubeClient, checker: Checker, documents: Documents) -> None:
-        self.definitions = Definitions(kube, checker, documents, self._look_again)
+    def __init__(self, kube: KubeClient, checker: Checker, documents: Documents, fetch: Fetch) -> None:
         self.functions = Functions(kube)
         self.secrets = Secrets(kube)
+        judge = Judge(checker, documents, Resources(fetch, checker.evaluate, self.secrets))
+        self.definitions = Definitions(kube, judge, documents, self._look_again)
         self._kube = kube
-        self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[str] = set()
         self._again: set[str] = set()
-        self._judged: dict[str, tuple[str, int]] = {}
+        self._said: dict[str, tuple[str, int, str]] = {}
+        self._later: dict[str, asyncio.TimerHandle] = {}
         self._written: dict[str, tuple[Workflow, set[str]]] = {}
 
     def missing(self) -> str | None:
@@ -62,10 +62,14 @@ class Controller:
     async def run(self, start: Start) -> None:
         """Works until cancelled. ``start`` starts the runs that Workflows ask for by their ``spec.input``."""
         self._start = start
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            tasks.create_task(self.definitions.run())
-            tasks.create_task(self.functions.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self.definitions.run())
+                tasks.create_task(self.functions.run())
+        finally:
+            for timer in self._later.values():
+                timer.cancel()
 
     def _look_again(self, key: str) -> None:
         if key in self._under_way:
@@ -91,8 +95,7 @@ class Controller:
         """Whether there is nothing left to do for now."""
         self._again.discard(key)
         try:
-            async with self._places:
-                await self._look(key)
+            await self._look(key)
         except ApiError as error:
             # 409 is the ordinary outcome of a race: the watch brings the newer state
             level = logging.INFO if error.status in (404, 409) else logging.WARNING
@@ -110,8 +113,9 @@ class Controller:
         ref = parse_ref(key)
         workflow = self.definitions.workflow(ref)
         if workflow is None:
-            self._judged.pop(key, None)
+            self._said.pop(key, None)
             self._written.pop(key, None)
+            self._put_off(key, None)
             return
         workflow = self._newest(key, workflow)
         verdict = await self.definitions.verdict(workflow)
@@ -119,7 +123,8 @@ class Controller:
         if not self._says(workflow, wanted):
             workflow = await self._write(ref, workflow, wanted)
             log.info("workflow %s: %s", ref, workflow.status.conditions[0].reason)
-        self._judged[key] = (workflow.metadata.uid, workflow.metadata.generation)
+        self._said[key] = _what(workflow, wanted)
+        self._put_off(key, self.definitions.in_doubt(workflow))
         if isinstance(verdict, Accepted) and workflow.spec.input is not UNSET and not workflow.status.run:
             await self._start_run(ref, workflow)
 
@@ -133,10 +138,22 @@ class Controller:
 
     def _says(self, workflow: Workflow, wanted: WorkflowStatus) -> bool:
         """Whether the status needs no change. What this process has said of a spec it says once: an older and a newer
-        version of the service side by side may differ, and must not correct each other for ever."""
+        version of the service side by side may differ, and must not correct each other for ever. What is elsewhere
+        and could not be had here another service has had, when the status says that the spec is accepted."""
         status, meta = workflow.status, workflow.metadata
-        said = self._judged.get(f"{meta.namespace}/{meta.name}") == (meta.uid, meta.generation)
-        return status == wanted or (said and status.observed_generation == meta.generation)
+        if status == wanted or status.observed_generation != meta.generation:
+            return status == wanted
+        if is_accepted(workflow) and self.definitions.in_doubt(workflow) is not None:
+            return True
+        return self._said.get(f"{meta.namespace}/{meta.name}") == _what(workflow, wanted)
+
+    def _put_off(self, key: str, seconds: float | None) -> None:
+        """Looks at a Workflow again after that time, and not when a time was set before; None: no more."""
+        timer = self._later.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if seconds is not None:
+            self._later[key] = asyncio.get_running_loop().call_later(seconds, self._look_again, key)
 
     async def _start_run(self, ref: FunctionRef, workflow: Workflow) -> None:
         """Started before it is written down, under an id that is the same for whoever tries it again."""
@@ -154,3 +171,8 @@ class Controller:
         _, replaced = self._written.get(str(ref), (written, set()))
         self._written[str(ref)] = written, replaced | {workflow.metadata.resource_version}
         return written
+
+
+def _what(workflow: Workflow, wanted: WorkflowStatus) -> tuple[str, int, str]:
+    """What is said by a status, and of which spec."""
+    return workflow.metadata.uid, workflow.metadata.generation, wanted.conditions[0].message

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -12,13 +13,16 @@ from services.contracts.errors import Code, FaasError
 from services.contracts.names import FunctionRef, parse_ref
 from services.contracts.resources import API_VERSION, Workflow
 from services.contracts.workflow import parse
-from services.workflow.controller.judge import Accepted, Checker, Documents, Refused, Verdict, judge
+from services.workflow.controller.judge import Accepted, Documents, Judge, Refused, Verdict
+from services.workflow.controller.status import is_accepted
 
 __all__ = ["Accepted", "Definitions", "Refused"]
 
 log = logging.getLogger("workflow")
 
 _TRIES, _PAUSE = 5, 0.5
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+"""Seconds before what is elsewhere is looked for again."""
 LATEST = ("", "latest")
 Listener = Callable[[FunctionRef, Accepted | None], None]
 
@@ -29,12 +33,29 @@ def path_of(ref: FunctionRef) -> str:
 
 
 class _Judged:
-    """The verdict on one spec of one Workflow; None until there is one."""
+    """The verdict on one spec of one Workflow; None until there is one. One that may pass is in doubt from ``until``
+    (monotonic) on."""
 
     def __init__(self, workflow: Workflow) -> None:
         self.spec = _spec_of(workflow)
         self.lock = asyncio.Lock()
         self.verdict: Verdict | None = None
+        self.until = 0.0
+        self._wait = FIRST_WAIT
+        self._seen = ""
+
+    def is_wanting(self, workflow: Workflow) -> bool:
+        """Whether a verdict is to be found: there is none, or it may have passed, as another service's says."""
+        if not isinstance(self.verdict, Refused):
+            return self.verdict is None
+        told = is_accepted(workflow) and workflow.metadata.resource_version != self._seen
+        return self.verdict.passing and (told or time.monotonic() >= self.until)
+
+    def note(self, workflow: Workflow, verdict: Verdict) -> None:
+        """A verdict was found."""
+        self.verdict, self._seen = verdict, workflow.metadata.resource_version
+        self.until = time.monotonic() + self._wait
+        self._wait = min(LONGEST_WAIT, 2 * self._wait)
 
 
 class Definitions:
@@ -47,12 +68,12 @@ class Definitions:
     def __init__(
         self,
         kube: KubeClient,
-        checker: Checker,
+        judge: Judge,
         documents: Documents,
         changed: Callable[[str], None] = lambda key: None,
     ) -> None:
         self._kube = kube
-        self._checker = checker
+        self._judge = judge
         self._documents = documents
         self._changed = changed
         self._judged: dict[str, _Judged] = {}
@@ -89,33 +110,47 @@ class Definitions:
     async def settled(self) -> None:
         """Returns when there is a verdict on every Workflow that there was at the start, and who listens was told."""
         await self.synced.wait()
-        for key in list(self._cache.objects):
-            for _ in range(_TRIES):
-                workflow = self._cache.objects.get(key)
-                try:
-                    if workflow is not None:
-                        await self.verdict(workflow)
-                    break
-                except Exception as error:  # the controller says what is wrong; it must not keep the others waiting
-                    log.info("workflow %s is not judged yet: %s", key, error)
-                    await asyncio.sleep(_PAUSE)
+        async with asyncio.TaskGroup() as tasks:  # one whose schema is at a slow server must not keep others waiting
+            for key in self._cache.objects:
+                tasks.create_task(self._settle(key))
+
+    async def _settle(self, key: str) -> None:
+        for _ in range(_TRIES):
+            workflow = self._cache.objects.get(key)
+            try:
+                if workflow is not None:
+                    await self.verdict(workflow)
+                break
+            except Exception as error:  # the controller says what is wrong; it must not keep the others waiting
+                log.info("workflow %s is not judged yet: %s", key, error)
+                await asyncio.sleep(_PAUSE)
 
     def workflow(self, ref: FunctionRef) -> Workflow | None:
         """A Workflow as last told by the API server."""
         return self._cache.objects.get(str(ref))
 
     async def verdict(self, workflow: Workflow) -> Verdict:
-        """What is thought of a Workflow's present spec; each is judged once. Raises what checker and store raise."""
+        """What is thought of a Workflow's present spec; each is judged once, or again and again, with growing pauses,
+        while it is refused for what is elsewhere. Raises what checker and store raise."""
         key = _key(workflow)
         judged = self._judged.get(key)
         if judged is None or judged.spec != _spec_of(workflow):
             judged = self._judged[key] = _Judged(workflow)
         async with judged.lock:
-            if judged.verdict is None:
-                judged.verdict = await judge(workflow, self._checker, self._documents)
+            if judged.is_wanting(workflow):
+                verdict = await self._judge.verdict(workflow, judged.verdict)
+                judged.note(workflow, verdict)
                 if self._judged.get(key) is judged:
-                    self._tell(key, judged.verdict)
+                    self._tell(key, verdict)
+            assert judged.verdict is not None
             return judged.verdict
+
+    def in_doubt(self, workflow: Workflow) -> float | None:
+        """Seconds until a refusal may have passed; None for a verdict that stays."""
+        judged = self._judged.get(_key(workflow))
+        if judged is None or not isinstance(judged.verdict, Refused) or not judged.verdict.passing:
+            return None
+        return max(0.0, judged.until - time.monotonic())
 
     async def _version(self, workflow: Workflow, version: str) -> Accepted | Refused | None:
         present = await self.verdict(workflow)

@@ -11,7 +11,7 @@ MAX_VERSIONS = 20
 """Accepted versions that a status lists; runs keep theirs whatever it lists."""
 MAX_MESSAGE = 8192
 """Characters; meta/v1 Condition allows 32,768, and nobody reads as many."""
-_REASONS = {"unsupported": "Unsupported"}
+_REASONS = {"unsupported": "Unsupported", "resource": "ResourceUnavailable"}
 _SHORT_UID = 8
 
 
@@ -37,6 +37,13 @@ def status_of(workflow: Workflow, verdict: Verdict, now: float) -> WorkflowStatu
     )
 
 
+def is_accepted(workflow: Workflow) -> bool:
+    """Whether the status says so of the present spec."""
+    status = workflow.status
+    said = any(condition.type == ACCEPTED and condition.status == "True" for condition in status.conditions)
+    return said and status.observed_generation == workflow.metadata.generation
+
+
 def _condition(old: WorkflowStatus, status: str, reason: str, message: str, generation: int, now: float) -> Condition:
     before = next((condition for condition in old.conditions if condition.type == ACCEPTED), None)
     same = before is not None and before.status == status and before.last_transition_time
@@ -56,7 +63,8 @@ def _rfc3339(moment: float) -> str:
 
 
 def reason_of(problems: list[Problem]) -> str:
-    """The condition's reason: ``Unsupported`` when nothing else is wrong, else ``InvalidDefinition``."""
+    """The condition's reason: that of the problems' kind when they have one of their own, else
+    ``InvalidDefinition``."""
     kinds = {problem.kind for problem in problems}
     return _REASONS[kinds.pop()] if len(kinds) == 1 and kinds <= _REASONS.keys() else "InvalidDefinition"
 

@@ -8,8 +8,9 @@ import msgspec
 from jsonschema import Draft202012Validator, SchemaError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
-from referencing import Registry
+from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
+from referencing.jsonschema import specification_with
 
 from services.contracts.workflow.data import Schema
 from services.workflow.engine.errors import standard
@@ -43,3 +44,23 @@ def violation(schema: Schema, value: Any) -> str | None:
     if error is None:
         return None
     return f"{''.join(f'/{part}' for part in error.absolute_path)}: {error.message[:300]}"
+
+
+def check_references(schema: Schema) -> None:
+    """Raises Raised (configuration) for a ``$ref`` to what is not in the schema, which is never fetched."""
+    document = schema.document
+    if not isinstance(document, dict):
+        return
+    dialect = specification_with(validator_for(document, default=Draft202012Validator).META_SCHEMA["$schema"])
+    root = dialect.create_resource(document)
+    waiting: list[tuple[Any, Resource[Any]]] = [(Registry[Any]().resolver_with_root(root), root)]
+    while waiting:
+        resolver, resource = waiting.pop()
+        contents = resource.contents
+        reference = contents.get("$ref") if isinstance(contents, dict) else None
+        try:
+            if isinstance(reference, str):
+                resolver.lookup(reference)
+            waiting += [(resolver.in_subresource(inner), inner) for inner in resource.subresources()]
+        except (Unresolvable, ValueError, TypeError, LookupError, AttributeError):  # the last ones of what is no URI
+            raise standard("configuration", f"a schema refers to {str(reference)[:300]}, which is not in it") from None

@@ -3,6 +3,8 @@
 from services.workflow.store import streams
 from services.workflow.store.jetstream import JetStream, Outrun
 
+_FIRST = {"Nats-Expected-Last-Subject-Sequence": "0"}
+
 
 class DefinitionStore:
     """Documents by the SHA-256 of their bytes, in hexadecimal."""
@@ -13,7 +15,7 @@ class DefinitionStore:
     async def put(self, digest: str, document: bytes) -> None:
         """Stores a document once. Raises Unavailable."""
         try:
-            await self._js.publish(streams.definition(digest), document, {"Nats-Expected-Last-Subject-Sequence": "0"})
+            await self._js.publish(streams.definition(digest), document, dict(_FIRST))
         except Outrun:
             return  # it is there already
 
@@ -23,3 +25,19 @@ class DefinitionStore:
         # a replica may not have it yet: then the leader says whether there is one
         found = await self._js.last(streams.STATE, subject) or await self._js.sure_last(streams.STATE, subject)
         return None if found is None else found.data
+
+    async def settle(self, question: str, digest: str) -> str:
+        """Says for good which document a question has for its answer: the digest, or the one that somebody else has
+        said before. ``question`` is a SHA-256 too. Raises Unavailable."""
+        try:
+            await self._js.publish(streams.settled(question), digest.encode(), dict(_FIRST))
+        except Outrun:
+            found = await self._js.sure_last(streams.STATE, streams.settled(question))
+            return digest if found is None else found.data.decode()
+        return digest
+
+    async def settled(self, question: str) -> str | None:
+        """What was said; None when nothing was. Raises Unavailable."""
+        subject = streams.settled(question)
+        found = await self._js.last(streams.STATE, subject) or await self._js.sure_last(streams.STATE, subject)
+        return None if found is None else found.data.decode()

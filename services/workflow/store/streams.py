@@ -64,6 +64,11 @@ def definition(digest: str) -> str:
     return f"{_PREFIX}definition.{digest}"
 
 
+def settled(question: str) -> str:
+    """Which definition answers a question."""
+    return f"{_PREFIX}definition.settled-{question}"
+
+
 def blob(ref: FunctionRef, digest: str, part: str) -> str:
     """A part of a large record of a run."""
     return f"{_PREFIX}blob.{ref.namespace}.{ref.name}.{digest}.{part}"

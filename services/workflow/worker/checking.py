@@ -9,7 +9,7 @@ from cronsim import CronSim, CronSimError
 from services.contracts.workflow import Definition, InvalidWorkflow, Problem, parse, schemas
 from services.workflow import expressions
 from services.workflow.engine.errors import Raised
-from services.workflow.engine.schemas import violation
+from services.workflow.engine.schemas import check_references, violation
 
 
 def check(document: bytes) -> list[Problem]:
@@ -26,16 +26,10 @@ def check(document: bytes) -> list[Problem]:
 def _schemas(definition: Definition) -> Iterator[Problem]:
     for pointer, schema in schemas(definition):
         if schema.resource is not None:
-            yield Problem(
-                f"{pointer}/resource",
-                "unsupported",
-                "a schema that is elsewhere",
-                "document, with the schema itself",
-                "a run keeps the definition that it started with, which a schema elsewhere would escape",
-            )
-            continue
+            continue  # it is fetched when all that is here is right, and the definition is then checked with it
         try:
             violation(schema, None)
+            check_references(schema)
         except Raised as raised:
             yield Problem(f"{pointer}/document", "rule", "no JSON Schema", "a JSON Schema", raised.error["detail"])
 

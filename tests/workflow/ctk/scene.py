@@ -20,6 +20,7 @@ from services.workflow.engine.environment import Environment
 from tests.workflow.ctk.driver import Case, Outcome
 from tests.workflow.ctk.mapped import MappedOutside
 from tests.workflow.ctk.noting import Notes
+from tests.workflow.ctk.whole import whole
 
 MAX_STEPS = 100_000
 PATIENCE = 30.0
@@ -61,14 +62,16 @@ class Scene:
     async def run(self) -> Outcome:
         """The outcome of the case's own run."""
         for text in [*self.case.workflows, self.case.definition]:
-            plan = Plan(parse_yaml(text))
-            document = plan.definition.document
-            self.plans.setdefault((document.namespace, document.name), []).append(plan)
+            parse_yaml(text)  # all are read before anything is called
 
         def ended(outcome: Outcome) -> None:
             self.outcome = outcome
 
         async with MappedOutside(self.case.hosts) as outside:
+            for text in [*self.case.workflows, self.case.definition]:
+                plan = Plan(await whole(parse_yaml(text), outside, self.case.secrets))
+                document = plan.definition.document
+                self.plans.setdefault((document.namespace, document.name), []).append(plan)
             main = self._start(plan, self.case.input, ended)
             cancel_at = None if self.case.cancel_at is None else self.now + self.case.cancel_at
             try:

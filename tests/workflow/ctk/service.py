@@ -4,11 +4,12 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from services.contracts.workflow import load_yaml, parse
+from services.contracts.workflow import InvalidWorkflow, Problem, load_yaml, parse
 from services.workflow.engine import Plan
 from tests.support.flow import WORKFLOWS, Caller, Platform, caller, running_platform
 from tests.workflow.ctk.driver import Case, Outcome
@@ -29,7 +30,8 @@ class ServiceDriver:
         self._platform = platform
 
     def run(self, case: Case) -> Outcome:
-        """The outcome of one run. Raises InvalidWorkflow; ValueError for one that is not accepted or does not end."""
+        """The outcome of one run. Raises InvalidWorkflow for one that is not accepted; ValueError for one that does not
+        end."""
         for text in [*case.workflows, case.definition]:
             parse(load_yaml(text))  # as ``faas deploy`` does first
 
@@ -39,8 +41,11 @@ class ServiceDriver:
 
         try:
             return asyncio.run(play())
-        except* AssertionError as found:
-            raise ValueError(f"the run did not end: {found.exceptions[0]}") from None
+        except BaseExceptionGroup as group:
+            found = _first(group)
+            if isinstance(found, AssertionError):
+                found = ValueError(f"the run did not end: {found}")
+            raise found from None
 
     @contextlib.asynccontextmanager
     async def calling(self) -> AsyncIterator[Caller]:
@@ -79,9 +84,20 @@ class ServiceDriver:
                 if condition["type"] == "Accepted" and condition["status"] == "True":
                     return
                 if condition["type"] == "Accepted" and condition["status"] == "False":
-                    raise ValueError(f"the workflow is not accepted: {condition['message']}")
+                    raise InvalidWorkflow(_problems(condition["message"]))
             time.sleep(0.01)  # nothing tells when a status changes but a watch of its own
         raise ValueError("nobody judged the workflow")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _problems(message: str) -> list[Problem]:
+    """What a refusal says: a place, what was found there, what was expected, for each problem."""
+    found = re.findall(r"(?:^|; )(/\S*|the document): found (.*?); expected (.*?)(?=; /|$)", message)
+    return [Problem(place.removeprefix("the document"), "rule", what, wanted) for place, what, wanted in found]
 
 
 @contextlib.contextmanager
