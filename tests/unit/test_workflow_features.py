@@ -87,6 +87,12 @@ def test_outlines_have_a_scenario_for_each_example(tmp_path: Path, hosts: dict[s
     assert results["2 and 2"].endswith("sum is 4, not 5")
 
 
+def test_a_block_keeps_its_own_fence_when_that_is_escaped(tmp_path: Path) -> None:
+    file = tmp_path / "x.feature"
+    file.write_text('Scenario: x\n  Given a text:\n    """yaml\n    a: \\"\\"\\"\n      b\n    """\n')
+    assert read(file)[0].steps[0].block == 'a: """\n  b'
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

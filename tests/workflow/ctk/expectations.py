@@ -7,32 +7,38 @@ import msgspec
 
 from services.contracts.workflow import load_yaml
 from services.contracts.workflow.errors import same_type
-from tests.workflow.ctk.phrases import NAME, NAMES, TASK, Failed, World, equal, has, same, step
+from tests.workflow.ctk.phrases import NAME, NAMES, Failed, World, equal, has, names_of, same, status_of, step
 
-_STATUS = {"complete": "completed", "succeed": "completed", "fault": "faulted", "fail": "faulted"}
-
-
-def _status_of(verb: str) -> str:
-    last = verb.lower().split()[-1]
-    return _STATUS.get(last, last if last.endswith("ed") else "cancelled")
+_COMPLETE = r"(?:complete|succeed|(?:be|have|have been) completed)(?: successfully)?"
+_FAULT = r"(?:fault|fail|(?:be|have|have been) faulted)"
+_THE = r"(?:the |an? )?(?:following )?"
 
 
-@step(
-    r"the workflow should (complete|fault|cancel|succeed|fail|(?:be|have|have been) (?:completed|faulted|cancelled))"
-    r"(?: successfully)?"
-)
-def _status(world: World, verb: str) -> None:
-    equal(world.outcome.status, _status_of(verb), f"status (error {world.outcome.error})")
+@step(rf"the workflow should (not )?({_COMPLETE}|{_FAULT}|cancel|(?:be|have|have been) cancelled)")
+def _status(world: World, never: str | None, verb: str) -> None:
+    status = world.outcome.status
+    if never and status == status_of(verb):
+        raise Failed(f"its status is {status}")
+    if not never:
+        equal(status, status_of(verb), f"status (error {world.outcome.error})")
 
 
-@step(r"the workflow should (?:complete|succeed) with (?:the )?(?:following )?output:")
-@step(r"the workflow(?:'s)? output should (?:be|equal):")
+@step(rf"the workflow should {_COMPLETE} with {_THE}output:?")
+@step(r"the (?:workflow(?:'s)? )?output (?:should (?:be|equal)|is):?")
 def _output(world: World, block: str) -> None:
-    _status(world, "complete")
+    equal(world.outcome.status, "completed", f"status (error {world.outcome.error})")
     equal(world.outcome.output, load_yaml(block), "output")
 
 
-def _check_error(error: dict[str, Any] | None, block: str) -> None:
+@step(rf"the workflow should {_COMPLETE} with {_THE}output ([^:]+)")
+@step(r"the (?:workflow(?:'s)? )?output should (?:be|equal) (.+)")
+def _output_inline(world: World, value: str) -> None:
+    empty = value == "empty" and world.outcome.output in (None, {}, [], "")
+    if not empty:
+        _output(world, value)
+
+
+def check_error(error: dict[str, Any] | None, block: str) -> None:
     found = error or {}
     for key, expected in load_yaml(block).items():
         if key == "type" and same_type(str(found.get(key)), str(expected)):
@@ -40,17 +46,12 @@ def _check_error(error: dict[str, Any] | None, block: str) -> None:
         equal(found.get(key), expected, f"the error's {key} (of {found})")
 
 
-@step(r"the workflow should (?:fault|fail) with (?:the |an )?(?:following )?error:")
-@step(r"the workflow(?:'s)? error should (?:be|equal):")
+@step(rf"the workflow should {_FAULT} with {_THE}error:?")
+@step(r"the workflow should raise (?:the |an? )?(?:following )?error:?")
+@step(r"the workflow(?:'s)? error should (?:be|equal|match|include):?")
 def _error(world: World, block: str) -> None:
-    _status(world, "fault")
-    _check_error(world.outcome.error, block)
-
-
-def _names(text: str) -> list[str]:
-    """Quoted names; without quotes, words."""
-    quoted = re.findall(r"['\"]([^'\"]+)['\"]", text)
-    return quoted or [word for word in re.split(r"[\s,]+", text) if word and word != "and"]
+    equal(world.outcome.status, "faulted", "status")
+    check_error(world.outcome.error, block)
 
 
 def _property(world: World, path: str) -> Any:
@@ -68,17 +69,24 @@ def _property(world: World, path: str) -> Any:
     return value
 
 
+@step(r"the workflow(?:'s)? output should have (?:the )?(?:following )?properties:?")
+def _properties_listed(world: World, block: str) -> None:
+    cells = re.split(r"[|\n]", block) if block.startswith("|") else load_yaml(block)  # a table, or a list
+    for name in filter(None, map(str.strip, map(str, cells))):
+        _property(world, name)
+
+
 @step(rf"the workflow(?:'s)? output should have (?:the )?(?:an? )?(?:property|properties) {NAMES}")
 @step(rf"the workflow(?:'s)? output should have an? {NAMES} property")
 def _properties(world: World, names: str) -> None:
-    for name in _names(names):
+    for name in names_of(names):
         _property(world, name)
 
 
 @step(rf"the workflow(?:'s)? output should not have (?:the )?(?:an? )?(?:property|properties) {NAMES}")
 @step(rf"the workflow(?:'s)? output should not have an? {NAMES} property")
 def _no_properties(world: World, names: str) -> None:
-    for name in _names(names):
+    for name in names_of(names):
         try:
             _property(world, name)
         except Failed:
@@ -86,8 +94,9 @@ def _no_properties(world: World, names: str) -> None:
         raise Failed(f"output has {name}: {msgspec.json.encode(world.outcome.output).decode()}")
 
 
-@step(rf"the workflow(?:'s)? output should have an? {NAME} property with (?:the )?(?:following )?value:")
-@step(rf"the workflow(?:'s)? output should have (?:the )?(?:property )?{NAME} with (?:the )?value:")
+@step(rf"the workflow(?:'s)? output should have an? {NAME} property (?:with|equal to)(?: {_THE}value)?:?")
+@step(rf"the workflow(?:'s)? output should have (?:the |an? )?(?:property )?{NAME} with {_THE}value:?")
+@step(rf"the workflow(?:'s)? output(?:'s)? {NAME} property should (?:be|equal):?")
 def _property_value(world: World, name: str, block: str) -> None:
     equal(_property(world, name), load_yaml(block), name)
 
@@ -113,55 +122,6 @@ def _count(value: Any, count: str, what: str) -> None:
     if not isinstance(value, list | dict):
         raise Failed(f"{what} has no items: {value!r}")
     equal(len(value), int(count), f"the number of items of {what}")
-
-
-_PLACES = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
-
-
-@step(rf"{TASK} should (?:run|be run|be executed|execute) (first|second|third|fourth|fifth|last)")
-def _place(world: World, name: str, place: str) -> None:
-    tasks = world.outcome.tasks
-    index = _PLACES[place.lower()]
-    if index >= len(tasks) or not tasks:
-        raise Failed(f"only {len(tasks)} tasks ran")
-    equal(tasks[index], name, f"the {place} task")
-
-
-@step(rf"{TASK} should (?:run|be run|be executed|execute) (before|after) {TASK}")
-def _order(world: World, name: str, relation: str, other: str) -> None:
-    tasks = world.outcome.tasks
-    for each in (name, other):
-        if each not in tasks:
-            raise Failed(f"{each} did not run; {', '.join(tasks)} did")
-    if (tasks.index(name) < tasks.index(other)) != (relation.lower() == "before"):
-        raise Failed(f"{name} did not run {relation} {other}: {', '.join(tasks)}")
-
-
-@step(rf"{TASK} should (not |never )?(?:run|be run|be executed|execute|have run)(?: (once|twice|\d+ times?))?")
-def _ran(world: World, name: str, never: str | None, times: str | None) -> None:
-    count = world.outcome.tasks.count(name)
-    words = (times or "1 time").split()
-    expected = {"once": 1, "twice": 2}.get(words[0]) or int(words[0])
-    if (never and count) or (not never and not count) or (times and count != expected):
-        raise Failed(f"{name} ran {count} times; {', '.join(world.outcome.tasks)} did")
-
-
-@step(rf"{TASK} should (complete|fault|cancel|fail|succeed|be (?:completed|faulted|cancelled|skipped))")
-def _task_status(world: World, name: str, verb: str) -> None:
-    result = world.result(name)
-    equal(result.status, _status_of(verb), f"status of {name} (error {result.error})")
-
-
-@step(rf"{TASK} should (?:complete|succeed) with (?:the )?output:")
-def _task_output(world: World, name: str, block: str) -> None:
-    _task_status(world, name, "complete")
-    equal(world.result(name).output, load_yaml(block), f"output of {name}")
-
-
-@step(rf"{TASK} should (?:fault|fail) with (?:the |an )?error:")
-def _task_error(world: World, name: str, block: str) -> None:
-    _task_status(world, name, "fault")
-    _check_error(world.result(name).error, block)
 
 
 @step(r"the workflow should (?:be (?:refused|invalid|rejected))(?: at (\S+))?")
@@ -193,9 +153,9 @@ def _emitted(world: World, block: str) -> None:
         has(found[index], event, f"emitted event {index}")
 
 
-@step(r"the workflow(?:'s)? output should (?:match|include):")
+@step(r"the workflow(?:'s)? output should (?:match|include|contain):?")
 def _output_includes(world: World, block: str) -> None:
-    _status(world, "complete")
+    equal(world.outcome.status, "completed", f"status (error {world.outcome.error})")
     has(world.outcome.output, load_yaml(block), "output")
 
 

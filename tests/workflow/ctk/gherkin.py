@@ -127,7 +127,8 @@ class _Reader:
             line, self.index = self.lines[self.index], self.index + 1
             if line.strip() == fence:
                 return "\n".join(block)
-            block.append(line[indent:] if not line[:indent].strip() else line)
+            kept = line[indent:] if not line[:indent].strip() else line.lstrip()
+            block.append(kept.replace('\\"\\"\\"', '"""').replace("\\`\\`\\`", "```"))
         raise WrongFeature(f"{self.path}: a text block is not closed")
 
 

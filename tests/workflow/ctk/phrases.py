@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import msgspec
@@ -54,7 +55,20 @@ StepFunction = Callable[..., None]
 _STEPS: list[tuple[re.Pattern[str], StepFunction]] = []
 NAMES = r"((?:(?:['\"][^'\"]+['\"]|[\w.\[\]$]+)(?:\s*,\s*|\s+and\s+)?)+)"
 NAME = r"['\"]([^'\"]+)['\"]"
-TASK = r"(?:the )?(?:task )?['\"]?([^\s'\"]+)['\"]?"
+TASK = r"(?:the )?(?:task )?['\"]?([^\s'\"]+)['\"]?(?: task)?"
+_STATUS = {"complete": "completed", "succeed": "completed", "fault": "faulted", "fail": "faulted"}
+
+
+def status_of(verb: str) -> str:
+    """The status that a phrase such as ``complete successfully`` means."""
+    last = verb.lower().removesuffix(" successfully").split()[-1]
+    return _STATUS.get(last, last if last.endswith("ed") else "cancelled")
+
+
+def names_of(text: str) -> list[str]:
+    """Quoted names; without quotes, words."""
+    quoted = re.findall(r"['\"]([^'\"]+)['\"]", text)
+    return quoted or [word for word in re.split(r"[\s,]+", text) if word and word != "and"]
 
 
 def step(phrase: str) -> Callable[[StepFunction], StepFunction]:
@@ -68,10 +82,10 @@ def step(phrase: str) -> Callable[[StepFunction], StepFunction]:
 
 
 def carry_out(world: World, text: str, block: str | None) -> None:
-    """One step. Raises Failed, also for a phrase that is not known."""
+    """One step. Raises Failed, also for a phrase that is not known, with or without a block below it."""
     for pattern, function in _STEPS:
         found = pattern.fullmatch(text)
-        if found is not None:
+        if found is not None and (block is not None) == ("block" in signature(function).parameters):
             function(world, *found.groups(), **({} if block is None else {"block": block}))
             return
     raise Failed(f"unknown step: {text}")

@@ -5,7 +5,8 @@ from services.contracts.workflow import load_yaml
 from tests.workflow.ctk.phrases import NAME, World, step
 
 
-@step(r"(?:given )?(?:a|the) (?:following )?workflow (?:with |has |with the following )?definition(?: is)?:")
+@step(r"(?:given )?(?:a|the) (?:following )?workflow (?:with |has |with the following )?definition(?: is)?:?")
+@step(r"(?:given )?(?:a|the) (?:following )?workflow(?: is)?(?: defined as)?:?")
 def _definition(world: World, block: str) -> None:
     world.case.definition = block
 
@@ -15,9 +16,15 @@ def _another(world: World, block: str) -> None:
     world.case.workflows = [*world.case.workflows, block]
 
 
-@step(r"(?:given |with )?(?:the )?(?:following )?(?:workflow(?:'s)? )?input(?: is)?:")
+@step(r"(?:given |with )?(?:the )?(?:following )?(?:workflow(?:'s)? )?input(?: is)?:?")
 def _input(world: World, block: str) -> None:
     world.case.input = load_yaml(block)
+
+
+@step(r"(?:the )?workflow is (?:executed|run|started) with (?:the )?(?:following )?input:?")
+def _execute_with(world: World, block: str) -> None:
+    _input(world, block)
+    world.execute()
 
 
 @step(rf"(?:given )?the (?:workflow )?secret {NAME} is:")
@@ -43,6 +50,7 @@ def _cancelled(world: World, seconds: str) -> None:
     world.case.cancel_at = float(seconds)
 
 
-@step(r"(?:the )?workflow is (?:executed|run|started|triggered)")
+@step(r"(?:the )?workflow (?:is (?:executed|run|started|triggered)|executes|runs|starts)")
+@step(r"I (?:execute|run|start) the workflow")
 def _execute(world: World) -> None:
     world.execute()
