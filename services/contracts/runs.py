@@ -191,9 +191,11 @@ class HistoryPage(msgspec.Struct, frozen=True, rename="camel"):
 
 class Alive(msgspec.Struct, frozen=True):
     """A sign of life of one workflow service: sent twice a second. ``boot`` is new with each start of an instance;
-    ``leaving``: it has stopped in order, and others may take its runs at once."""
+    ``leaving``: it has stopped in order, and others may take its runs at once; ``sent``: when, by a clock of the
+    sender that means nothing to others."""
 
     instance: str
     boot: str
     leaving: bool = False
+    sent: float = 0.0
     version: int = 1

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 
 from services.contracts import headers, subjects
+from services.contracts.messages import Progress
 from services.contracts.names import FunctionRef
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
@@ -165,6 +166,23 @@ class Caller:
         """Answers a held call."""
         fields = {headers.STATUS: "200", headers.CONTENT_TYPE: "application/json"}
         await self.router.publish(message.reply, msgspec.json.encode(value), headers=fields)
+
+    @contextlib.asynccontextmanager
+    async def progress(self, message: Msg) -> AsyncIterator[None]:
+        """Says for a held call, as its router would, that it is not lost."""
+        fields = message.headers or {}
+        sign = msgspec.json.encode(Progress("test", [fields[headers.ID]]))
+
+        async def say() -> None:
+            while True:
+                await self.router.publish(fields[headers.PROGRESS], sign)
+                await asyncio.sleep(0.5)
+
+        saying = asyncio.create_task(say())
+        try:
+            yield
+        finally:
+            saying.cancel()
 
 
 class Held(Exception):

@@ -131,6 +131,17 @@ def test_one_that_is_leaving_takes_nothing() -> None:
     assert found.heir(RUNS[0], ME) == "other"
 
 
+def test_who_was_stopped_is_not_sure_before_a_new_sign_of_its_own_came_back() -> None:
+    found = members()
+    found.hear(Alive("me", "1", sent=1.0), 1.1)
+    assert found.sure(2.5)
+    assert not found.sure(2.6)
+    found.hear(Alive("me", "1", sent=1.0), 60.0)  # it lay unread while this side was stopped
+    assert not found.sure(60.0)
+    found.hear(Alive("me", "1", sent=60.0), 60.1)
+    assert found.sure(60.1)
+
+
 def test_rendezvous_of_nobody() -> None:
     with pytest.raises(ValueError, match="empty"):
         rendezvous("default/run", [])

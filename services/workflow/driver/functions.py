@@ -5,7 +5,7 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nats.errors import Error as NatsError
@@ -23,6 +23,8 @@ from services.workflow.worker.protocol import Answered, CallFunction
 log = logging.getLogger("workflow")
 
 Idempotent = Callable[[FunctionRef], bool]
+Confirm = Callable[[], Awaitable[None]]
+"""Returns when it is certain that what runs here is this instance's."""
 Outcome = Answered | CallEnded
 _SYNC_SECONDS = 30.0
 """How long it may take until the API server has told which Functions are idempotent."""
@@ -32,10 +34,11 @@ class FunctionCalls:
     """``progress`` is the subject on which routers say that they still hold calls of this process."""
 
     def __init__(
-        self, replies: Replies, link: Link, progress: str, patience: float, idempotent: Idempotent, known: asyncio.Event
-    ) -> None:
+        self, replies: Replies, link: Link, progress: str, patience: float, idempotent: Idempotent,
+        known: asyncio.Event, confirm: Confirm,
+    ) -> None:  # fmt: skip
         self._replies, self._link, self._progress, self._patience = replies, link, progress, patience
-        self._idempotent, self._known = idempotent, known
+        self._idempotent, self._known, self._confirm = idempotent, known, confirm
 
     async def outcome(self, command: CallFunction) -> Outcome:
         """Calls until there is an outcome that the run can record."""
@@ -51,6 +54,7 @@ class FunctionCalls:
         }
         began, attempt = time.monotonic(), 0
         while True:
+            await self._confirm()
             code, result = await self._once(ref, fields, command, call_id)
             if not isinstance(result, dict):
                 return result

@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(Alive).decode
 
 
 class Heartbeat:
-    """``freed`` is called when runs may have lost their owner."""
+    """``freed`` is called when runs may have lost their owner, or this instance some of its runs."""
 
     def __init__(self, bus: FastClient, members: Members, interval: float, freed: Callable[[], None]) -> None:
         self._bus, self._members, self._interval, self._freed = bus, members, interval, freed
@@ -40,9 +40,12 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Gives signs of life until cancelled."""
-        settled = False
+        settled, sure = False, True
         while True:
             self._note_outage()
+            if self._members.sure(time.monotonic()) != sure:  # stopped, or cut off: others may have taken its runs
+                sure = not sure
+                self._freed()
             await self._say(leaving=False)
             await asyncio.sleep(self._interval)
             for instance in self._members.bury():
@@ -65,6 +68,6 @@ class Heartbeat:
         me = self._members.me
         if self._bus.is_connected:
             try:
-                await self._bus.publish(subjects.ALIVE, _encode(Alive(me.instance, me.boot, leaving)))
+                await self._bus.publish(subjects.ALIVE, _encode(Alive(me.instance, me.boot, leaving, time.monotonic())))
             except NatsError as error:
                 log.warning("no sign of life could be given: %s", error)

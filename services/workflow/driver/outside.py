@@ -14,6 +14,7 @@ from services.workflow.calls import Outside, repeatable
 from services.workflow.controller.secrets import Secrets
 from services.workflow.driver import outcomes
 from services.workflow.driver.documents import Documents
+from services.workflow.driver.functions import Confirm
 from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Moved, Runs
 from services.workflow.engine.stimuli import CallEnded, MessageArrived
@@ -27,7 +28,8 @@ _PAUSE = 1.0
 class CallsOutside:
     """Makes them; what is inside of a call is never logged."""
 
-    def __init__(self, outside: Outside, documents: Documents, secrets: Secrets, runs: Runs) -> None:
+    def __init__(self, outside: Outside, documents: Documents, secrets: Secrets, runs: Runs, confirm: Confirm) -> None:
+        self._confirm = confirm
         self._outside, self._documents, self._secrets, self._runs = outside, documents, secrets, runs
         self.subscribed: set[tuple[Run, int]] = set()
         """Runs and their tasks that take messages, however long that is."""
@@ -43,6 +45,7 @@ class CallsOutside:
                 await self._runs.ask(run, MessageArrived(task=command.task, message=message))
 
         secrets = await self._values(run)
+        await self._confirm()
         if isinstance(arguments, AsyncApiArguments) and arguments.subscription is not None:
             self.subscribed.add((run, command.task))
         try:

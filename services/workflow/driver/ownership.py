@@ -49,7 +49,7 @@ class Members:
         self.me = me
         self.silence = silence
         self._since = now
-        self._echo = now
+        self._echo = self._seen = now
         self._heard: dict[str, tuple[str, float]] = {}
         self._left: OrderedDict[Owner, None] = OrderedDict()
         self._leaving = False
@@ -58,7 +58,7 @@ class Members:
         """A sign of life; whether somebody's runs are free because of it (who left, or has started again)."""
         if sign.instance == self.me.instance:
             if sign.boot == self.me.boot:
-                self._echo = now
+                self._echo, self._seen = now, sign.sent
             return False
         known = self._heard.get(sign.instance)
         if sign.leaving:
@@ -75,6 +75,11 @@ class Members:
         for instance in dead:
             del self._heard[instance]
         return dead
+
+    def sure(self, now: float) -> bool:
+        """Whether nobody can hold this instance for dead: a sign of life that it gave less than ``silence`` ago has
+        come back over the bus, so that the others have heard it too."""
+        return now - self._seen <= self.silence
 
     def refresh(self, now: float) -> None:
         """The connection was lost: what was not heard meanwhile says nothing."""

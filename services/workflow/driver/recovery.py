@@ -39,10 +39,21 @@ class Recovery:
         self._members, self._children, self._seconds = members, children, seconds
         self._wanted = asyncio.Event()
         self._told: set[FunctionRef] = set()
+        self._unsure: list[asyncio.Future[None]] = []
 
     def look(self) -> None:
         """Runs may have lost their owner."""
         self._wanted.set()
+
+    async def confirm(self) -> None:
+        """Returns when the runs that are driven here are certain to be this instance's: at once, but for one that may
+        have been held for dead (it was stopped, or cut off). What others have taken is then let go of, which cancels
+        its calls."""
+        if not self._members.sure(time.monotonic()):
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._unsure.append(done)
+            self.look()
+            await done
 
     async def run(self) -> None:
         """Scans at once, then when it is wanted and from time to time, until cancelled."""
@@ -62,8 +73,14 @@ class Recovery:
                 continue
 
     async def _scan(self) -> None:
-        began = time.monotonic()
+        began, unsure = time.monotonic(), len(self._unsure)
         heads = await self._transitions.store.heads()
+        for ref, head, last in heads:
+            self._runs.told(ref, head.owner, last)
+        for done in self._unsure[:unsure]:
+            if not done.done():
+                done.set_result(None)
+        del self._unsure[:unsure]
         wanted = [found for found in heads if self._routing.takes(found[0], found[1])]
         for first in range(0, len(wanted), _TOGETHER):
             await self._take(wanted[first : first + _TOGETHER])

@@ -183,6 +183,12 @@ class Runs:
         except Unavailable as error:
             log.warning("run %s: no snapshot was stored: %s", ref, error)
 
+    def told(self, ref: FunctionRef, owner: str, last: int) -> None:
+        """What the store has of a run: one that another has taken is let go of."""
+        run = self.open.get(ref)
+        if run is not None and 0 < run.last < last and owner != self._transitions.owner:
+            self._lost(run, [], Moved(run.name))
+
     def release(self, run: Run) -> None:
         """Lets go of a run: it has ended, or another drives it. What it did not take is told so."""
         if self.open.get(run.ref) is run:
@@ -192,7 +198,8 @@ class Runs:
         queue, run.queue = run.queue, []
         for _, told in queue:
             tell(told, Moved(run.name))
-        self._look_empty()
+        if self.leaving and not self.open:
+            self.empty.set()
 
     def leave(self) -> None:
         """Commands nothing any more, and lets go of what is at rest; the others follow when their calls have ended."""
@@ -200,20 +207,17 @@ class Runs:
         self._obeys.leave()
         for run in list(self.open.values()):
             self._rest(run)
-        self._look_empty()
+        if not self.open:
+            self.empty.set()
 
     def _rest(self, run: Run) -> None:
         """An instance that is leaving lets go of a run for which nothing is under way here."""
         if self.leaving and self.open.get(run.ref) is run and not (run.busy or run.calls or run.queue):
             self.release(run)
 
-    def _look_empty(self) -> None:
-        if self.leaving and not self.open:
-            self.empty.set()
-
     def _lost(self, run: Run, taken: list[Handed], error: Exception) -> None:
         new = run.last == 0
-        if not new:
+        if not new and self.open.get(run.ref) is run:
             self.figures.lost += 1
             log.info("run %s is driven by another", run.name)
         self._aside(run, taken, error if new else Moved(run.name), _ASIDE)
