@@ -66,14 +66,14 @@ class Parts:
         functions = self.controller.functions
         calls = FunctionCalls(
             self.replies, self.link, subjects.progress(me.instance), settings.call_patience,
-            functions.idempotent, functions.synced,
+            functions.idempotent, functions.synced, lambda: self.recovery.confirm(),
         )  # fmt: skip
         self.timer_store = TimerStore(self.js)
         timers = Timers(self.timer_store, self.runs.put, self.transitions.until_done, tasks)
         event_store = EventStore(self.js)
         self.events = Hub(event_store, bus, self._on_event)
         self.door = Door(event_store, bus, tasks)
-        outside_calls = CallsOutside(outside, documents, secrets, self.runs)
+        outside_calls = CallsOutside(outside, documents, secrets, self.runs, lambda: self.recovery.confirm())
         self.recovery = Recovery(
             self.runs, self.routing, self.transitions, self.members, self.children, settings.scan_seconds
         )
