@@ -95,7 +95,8 @@ def run(arguments: Sequence[str]) -> int:
     except Failure as failure:
         return report(failure)
     except typer.TyperException as error:
-        return report(Failure(error.format_message(), _usage_hint(error), error.exit_code))
+        said = error.format_message().replace("Value error, ", "")  # how typer's validation begins our own choices
+        return report(Failure(said, _usage_hint(error), error.exit_code))
     except typer.Abort:
         return 130
     except SystemExit:

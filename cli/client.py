@@ -224,7 +224,7 @@ class Gateway:
 
 
 def _no_gateway(address: str, error: Exception) -> Failure:
-    message = f"{address} does not answer as a gateway does: {error or type(error).__name__}"
+    message = f"{address} does not answer as a gateway does: {str(error)[:80].strip() or type(error).__name__}"
     return Failure(message, "is it the right address?", Exit.UNAVAILABLE)
 
 

@@ -80,7 +80,7 @@ def execute(
         return Exit.USAGE
     name, parameters, *more = arguments or []
     if more:
-        raise usage(f"{len(more)} parameters too many: {' '.join(more)[:60]!a}", "quote the JSON, as in '{\"x\": 3}'")
+        raise usage(f"too many parameters: {' '.join(more)[:60]!a}", "quote the JSON, as in '{\"x\": 3}'")
     try:
         ref = parse_ref(name)
     except InvalidName as error:

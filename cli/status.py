@@ -1,6 +1,7 @@
 """``faas status``: what of the platform on this machine runs, and its addresses."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,9 +29,17 @@ def status(
         raise typer.Exit(Exit.UNAVAILABLE)
 
 
+def _option(directory: str) -> str:
+    """`` --dir DIRECTORY`` where it has to be said."""
+    from cli.local import layout
+
+    usual = layout.default_directory().absolute()
+    return "" if Path(directory) == usual else f" --dir {shlex.quote(directory)}"
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
     if not found["processes"]:
-        return [f"faas is not running in {found['directory']}: start it with faas up"]
+        return [f"faas is not running in {found['directory']}: start it with faas up{_option(found['directory'])}"]
     lines = [f"{name:<12}{found[name]}" for name in ("directory", "gateway", "nats", "kubeconfig")]
     lines += [f"{process['name']:<12}pid {process['pid']}" for process in found["processes"]]
     lines += [f"{name:<12}not running" for name in found["missing"]]

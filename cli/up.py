@@ -1,13 +1,18 @@
 """``faas up``: starts the platform on this machine."""
 
 import contextlib
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
+
+if TYPE_CHECKING:
+    from cli.local.layout import Addresses
 
 FIRST_CALL = """\
 deploy a function:   faas deploy examples/add
@@ -19,6 +24,7 @@ look at the cluster: kubectl --kubeconfig %(kubeconfig)s get fn,rs,pods"""
 
 
 def up(
+    context: typer.Context,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once calls would work.")] = False,
     directory: Annotated[
         Path | None, typer.Option("--dir", help="The platform's directory (FAAS_DIR, ~/.faas).")
@@ -46,12 +52,28 @@ def up(
     print(f"  nats        {addresses.nats}")
     print(f"  kubeconfig  {addresses.kubeconfig}")
     print(f"  directory   {where}\n")
+    if supervisor is None:
+        _tell_ports(context, addresses)
+    if where.absolute() != layout.default_directory().absolute():
+        print(f"use it from here on: export FAAS_DIR={shlex.quote(str(where.absolute()))}")
     print(
         FIRST_CALL % {"gateway": addresses.gateway, "nats": addresses.nats, "kubeconfig": addresses.kubeconfig},
         flush=True,
     )
     if supervisor is not None and not detach:
         raise typer.Exit(_stay(supervisor))
+
+
+def _tell_ports(context: typer.Context, addresses: "Addresses") -> None:
+    """Says which ports that were asked for are not those of the platform that runs already."""
+    for name, option, address in (
+        ("gateway_port", "--gateway-port", addresses.gateway),
+        ("nats_port", "--nats-port", addresses.nats),
+    ):
+        source = context.get_parameter_source(name)
+        asked = context.params[name]
+        if source is not None and source.name != "DEFAULT" and asked not in (0, urlsplit(address).port):
+            print(f"{option} {asked} was not taken: faas down, then faas up, moves it there\n", file=sys.stderr)
 
 
 def _stay(supervisor: "subprocess.Popen[bytes]") -> int:

@@ -15,7 +15,7 @@ SCALED = "scaled"
 
 
 class Received(msgspec.Struct, frozen=True, rename="camel"):
-    """A call was accepted at the door named by ``via`` (``http`` or ``nats``)."""
+    """A call was accepted at the door named by ``via`` (``http``, ``nats`` or ``workflow``)."""
 
     id: str
     via: str

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -32,6 +33,20 @@ def test_up_again_changes_nothing_and_says_so(platform: Platform) -> None:
     assert done.out.startswith("faas was up already\n")
     assert platform.gateway in done.out
     assert platform.status() == before
+
+
+def test_up_again_with_another_port_says_that_it_was_not_taken(platform: Platform) -> None:
+    done = faas("up", platform.directory, "--detach", "--gateway-port", "1", "--nats-port", "0")
+    assert done.code == 0
+    assert done.err == "--gateway-port 1 was not taken: faas down, then faas up, moves it there\n\n"
+
+
+def test_the_way_to_a_platform_in_another_directory_is_said(platform: Platform, tmp_path: Path) -> None:
+    quoted = shlex.quote(str(platform.directory))
+    up = ("up", "--detach", "--dir", str(platform.directory))
+    assert f"export FAAS_DIR={quoted}\n" in run(FAAS, *up, timeout=200, env={"FAAS_DIR": str(tmp_path)}).out
+    assert "export FAAS_DIR" not in run(FAAS, *up, timeout=200, env={"FAAS_DIR": str(platform.directory)}).out
+    assert faas("status", tmp_path / "a b").out.endswith(f"faas up --dir {shlex.quote(str(tmp_path / 'a b'))}\n")
 
 
 def test_status_has_what_programs_need(platform: Platform) -> None:

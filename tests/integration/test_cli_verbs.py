@@ -246,6 +246,15 @@ def test_what_is_not_json_is_no_gateway(here: Here) -> None:
     assert "does not answer as a gateway does" in done.err
 
 
+def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are(here: Here) -> None:
+    with canned_server(lambda _: Say(200, b"{}")) as server:
+        done = here(server, "list", "-o", "xml")
+    assert done.code == 2
+    assert done.err.splitlines()[0] == (
+        "error: Invalid value for '--output' / '-o': 'xml' is not one of 'table', 'wide', 'json', 'yaml'."
+    )
+
+
 def test_execute_imports_nothing_that_it_does_not_use() -> None:
     heavy = (
         "nats",
