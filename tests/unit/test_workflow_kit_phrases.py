@@ -80,6 +80,8 @@ def result(text: str, block: str | None, outcome: Outcome) -> str:
         ("one should not fault", None),
         ("one should complete with output:", "5"),
         ("four should be skipped", None),
+        ("two should be retried once", None),
+        ("one should be retried 1 time", None),
     ],
 )
 def test_what_a_kit_says_of_a_run_that_completed(text: str, block: str | None) -> None:
@@ -104,6 +106,11 @@ def _contrary() -> Outcome:
         ("the workflow should raise an error:", "{ type: https://example.com/odd }"),
         ("the workflow error should match:", "status: 400"),
         ("one should fault with error:", "status: 400"),
+        ("the error should be:", "status: 400"),
+        ("the workflow error should have properties 'type' and 'status'", None),
+        ("the workflow's error should have a 'status' property", None),
+        ("the workflow error should have a 'status' property with value:", "400"),
+        ("the error should have a 'type' property with value 'https://example.com/odd'", None),
     ],
 )
 def test_what_a_kit_says_of_a_run_that_faulted(text: str, block: str | None) -> None:

@@ -38,12 +38,13 @@ def _output_inline(world: World, value: str) -> None:
         _output(world, value)
 
 
-def check_error(error: dict[str, Any] | None, block: str) -> None:
+def check_error(error: dict[str, Any] | None, expected: dict[str, Any]) -> None:
+    """Whether an error has these values. Raises Failed."""
     found = error or {}
-    for key, expected in load_yaml(block).items():
-        if key == "type" and same_type(str(found.get(key)), str(expected)):
+    for key, value in expected.items():
+        if key == "type" and same_type(str(found.get(key)), str(value)):
             continue  # the specification and its kit write the standard types differently
-        equal(found.get(key), expected, f"the error's {key} (of {found})")
+        equal(found.get(key), value, f"the error's {key} (of {found})")
 
 
 @step(rf"the workflow should {_FAULT} with {_THE}error:?")
@@ -51,7 +52,7 @@ def check_error(error: dict[str, Any] | None, block: str) -> None:
 @step(r"the workflow(?:'s)? error should (?:be|equal|match|include):?")
 def _error(world: World, block: str) -> None:
     equal(world.outcome.status, "faulted", "status")
-    check_error(world.outcome.error, block)
+    check_error(world.outcome.error, load_yaml(block))
 
 
 def _property(world: World, path: str) -> Any:

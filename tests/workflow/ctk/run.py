@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 
 from services.contracts.workflow import InvalidWorkflow
-from tests.workflow.ctk import expectations, steps, tasks
+from tests.workflow.ctk import errors, expectations, steps, tasks
 from tests.workflow.ctk.driver import Driver
 from tests.workflow.ctk.gherkin import Scenario, read
 from tests.workflow.ctk.phrases import Failed, World, carry_out
 
-_KNOWN = (steps, expectations, tasks)
+_KNOWN = (steps, expectations, tasks, errors)
 """Imported for the phrases that they enter."""
 
 

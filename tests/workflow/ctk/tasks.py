@@ -63,4 +63,4 @@ def _task_output(world: World, name: str, block: str) -> None:
 @step(rf"{TASK} should (?:fault|fail) with (?:the |an )?error:?")
 def _task_error(world: World, name: str, block: str) -> None:
     _task_status(world, name, None, "fault")
-    check_error(world.result(name).error, block)
+    check_error(world.result(name).error, load_yaml(block))
