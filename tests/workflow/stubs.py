@@ -18,13 +18,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.workflow import petstore
+
 ECHOING = (
     "superbet-casinos.com", "fake-hospital.com", "fake-chat-api.com", "virtual-wf-powered-race.com", "example.com",
     "hospital.example.com",
 )  # fmt: skip
 """Hosts that only tell what they were sent."""
 HOSTS = (
-    "stub.example", "petstore.swagger.io", "swapi.dev", "external-service.example.com", "keycloak", "fake.com", *ECHOING
+    "stub.example", "petstore.swagger.io", "petstore3.swagger.io", "swapi.dev", "external-service.example.com",
+    "keycloak", "fake.com", *ECHOING
 )  # fmt: skip
 TOKEN = "t0k3n"
 Answer = tuple[int, dict[str, str], bytes]
@@ -167,19 +170,6 @@ def _discovery(request: Request, realm: str | None) -> Answer:
     return _json({"issuer": base, "token_endpoint": f"{base}/oauth2/token"})
 
 
-PETSTORE: dict[str, Any] = {
-    "swagger": "2.0",
-    "paths": {
-        "/pet/findByStatus": {"get": {"operationId": "findPetsByStatus", "parameters": [
-            {"name": "status", "in": "query", "required": True, "type": "array", "items": {"type": "string"},
-             "collectionFormat": "multi"}]}},
-        "/pet/{petId}": {"get": {"operationId": "getPetById", "parameters": [
-            {"name": "petId", "in": "path", "required": True, "type": "integer"}]}},
-        "/pet": {"post": {"operationId": "addPet", "consumes": ["application/json"], "parameters": [
-            {"name": "body", "in": "body", "required": True, "schema": {"type": "object"}}]}},
-    },
-}  # fmt: skip
-_PETS = {1: {"id": 1, "name": "milou", "status": "pending"}, 2: {"id": 2, "name": "rex", "status": "available"}}
 OPENAPI: dict[str, Any] = {
     "openapi": "3.0.3",
     "paths": {
@@ -196,10 +186,15 @@ OPENAPI: dict[str, Any] = {
 }  # fmt: skip
 
 
-@_route(r"/v2/swagger\.json")
-def _petstore(request: Request) -> Answer:
+@_route(r"/v2/swagger\.(?:json|yaml)")
+def _swagger(request: Request) -> Answer:
     parts = urlsplit(request.base)
-    return _json(PETSTORE | {"host": parts.netloc, "basePath": f"{parts.path}/v2", "schemes": [parts.scheme]})
+    return _json(petstore.swagger(parts.scheme, parts.netloc, f"{parts.path}/v2"))
+
+
+@_route(r"/api/v3/openapi\.(?:json|yaml)")
+def _third(request: Request) -> Answer:
+    return _json(petstore.openapi(f"{urlsplit(request.base).path}/api/v3"))
 
 
 @_route(r"/openapi\.(?:json|yaml)")
@@ -207,18 +202,10 @@ def _openapi(request: Request) -> Answer:
     return _json(OPENAPI | {"servers": [{"url": f"{request.base}/echo"}]})
 
 
-@_route(r"/v2/pet/findByStatus")
-def _find(request: Request) -> Answer:
-    wanted = request.query.get("status")
-    return _json([pet for pet in _PETS.values() if pet["status"] == wanted or pet["status"] in (wanted or [])])
-
-
-@_route(r"/v2/pet(?:/(\w*))?")
-def _pet(request: Request, pet: str | None) -> Answer:
-    if request.method != "GET":
-        return _json(request.value)
-    found = _PETS.get(int(pet)) if pet and pet.isdigit() else None
-    return _json({"code": 1, "type": "error", "message": "Pet not found"}, 404) if found is None else _json(found)
+@_route(r"(?:/v2|/api/v3)(/(?:pet|store|user)(?:/.*)?)")
+def _petstore(request: Request, path: str) -> Answer:
+    status, value = petstore.answer(request.method, path, request.query, request.value)
+    return _json(value, status)
 
 
 @_route(r"/api/people/(\d*)/?")
