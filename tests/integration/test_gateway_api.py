@@ -11,8 +11,7 @@ import yaml
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import running_bus
-from tests.support.gateway import Gateway, running_gateway
-from tests.support.http import Answer
+from tests.support.gateway import Gateway, error_of, running_gateway
 
 FUNCTIONS = "/api/v1/namespaces/default/functions"
 STORED = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
@@ -38,20 +37,7 @@ def api(server: ApiServer) -> Iterator[Api]:
     api = Api(server)
     yield api
     for item in api.items(STORED):
-        api.request("DELETE", f"{STORED}/{item['metadata']['name']}")
-
-
-def send(
-    gateway: Gateway, method: str, path: str, document: Any = None, content_type: str = "application/json"
-) -> Answer:
-    body = document if isinstance(document, bytes | None) else json.dumps(document).encode()
-    return gateway.request(method, path, body, {"Content-Type": content_type})
-
-
-def code_of(answer: Answer) -> tuple[int, str]:
-    code = str(json.loads(answer.body)["code"])
-    assert answer.headers["faas-error"] == code
-    return answer.status, code
+        api.delete(f"{STORED}/{item['metadata']['name']}")
 
 
 def manifest(name: str = "add", **spec: Any) -> dict[str, Any]:
@@ -59,12 +45,12 @@ def manifest(name: str = "add", **spec: Any) -> dict[str, Any]:
 
 
 def test_the_life_of_a_function(gateway: Gateway, api: Api) -> None:
-    created = send(gateway, "POST", FUNCTIONS, manifest(timeout="5s"))
+    created = gateway.send("POST", FUNCTIONS, manifest(timeout="5s"))
     assert created.status == 201
     found = json.loads(created.body)
     assert (found["apiVersion"], found["kind"]) == ("faas.dev/v1alpha1", "Function")
     assert (found["metadata"]["namespace"], found["spec"]["timeout"]) == ("default", "5s")
-    assert code_of(send(gateway, "POST", FUNCTIONS, manifest())) == (409, "conflict")
+    assert error_of(gateway.send("POST", FUNCTIONS, manifest())) == (409, "conflict")
 
     read = gateway.request("GET", f"{FUNCTIONS}/add")
     assert json.loads(read.body)["metadata"]["uid"] == found["metadata"]["uid"]
@@ -74,45 +60,45 @@ def test_the_life_of_a_function(gateway: Gateway, api: Api) -> None:
     assert [item["metadata"]["name"] for item in everywhere["items"]] == ["add"]
 
     assert gateway.request("DELETE", f"{FUNCTIONS}/add").status == 200
-    assert code_of(gateway.request("DELETE", f"{FUNCTIONS}/add")) == (404, "function_not_found")
-    assert code_of(gateway.request("GET", f"{FUNCTIONS}/add")) == (404, "function_not_found")
+    assert error_of(gateway.request("DELETE", f"{FUNCTIONS}/add")) == (404, "function_not_found")
+    assert error_of(gateway.request("GET", f"{FUNCTIONS}/add")) == (404, "function_not_found")
     assert json.loads(gateway.request("GET", FUNCTIONS).body) == {"items": []}
 
 
 def test_put_creates_replaces_and_does_nothing_when_nothing_changed(gateway: Gateway, api: Api) -> None:
-    assert send(gateway, "PUT", f"{FUNCTIONS}/add", {"spec": SPEC}).status == 201
+    assert gateway.send("PUT", f"{FUNCTIONS}/add", {"spec": SPEC}).status == 201
     stored = api.get(f"{STORED}/add")
-    again = send(gateway, "PUT", f"{FUNCTIONS}/add", manifest())
+    again = gateway.send("PUT", f"{FUNCTIONS}/add", manifest())
     assert again.status == 200
     assert json.loads(again.body)["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
 
     api.patch(f"{STORED}/add", {"metadata": {"labels": {"team": "a"}}})
-    changed = send(gateway, "PUT", f"{FUNCTIONS}/add", manifest(concurrency=3))
+    changed = gateway.send("PUT", f"{FUNCTIONS}/add", manifest(concurrency=3))
     found = json.loads(changed.body)
     assert (changed.status, found["spec"]["concurrency"], found["metadata"]["labels"]) == (200, 3, {"team": "a"})
     assert found["metadata"]["generation"] == stored["metadata"]["generation"] + 1
     # what is no longer mentioned goes back to its default
-    assert "env" not in json.loads(send(gateway, "PUT", f"{FUNCTIONS}/add", manifest()).body)["spec"]
+    assert "env" not in json.loads(gateway.send("PUT", f"{FUNCTIONS}/add", manifest()).body)["spec"]
 
 
 def test_put_of_an_old_version_is_a_conflict(gateway: Gateway, api: Api) -> None:
-    old = json.loads(send(gateway, "POST", FUNCTIONS, manifest()).body)
-    assert send(gateway, "PUT", f"{FUNCTIONS}/add", manifest(concurrency=3)).status == 200
+    old = json.loads(gateway.send("POST", FUNCTIONS, manifest()).body)
+    assert gateway.send("PUT", f"{FUNCTIONS}/add", manifest(concurrency=3)).status == 200
     old["spec"]["concurrency"] = 4
-    answer = send(gateway, "PUT", f"{FUNCTIONS}/add", old)
-    assert code_of(answer) == (409, "conflict")
+    answer = gateway.send("PUT", f"{FUNCTIONS}/add", old)
+    assert error_of(answer) == (409, "conflict")
     assert api.get(f"{STORED}/add")["spec"]["concurrency"] == 3
 
 
 def test_what_was_read_can_be_put_back(gateway: Gateway, api: Api) -> None:
-    send(gateway, "POST", FUNCTIONS, manifest())
+    gateway.send("POST", FUNCTIONS, manifest())
     document = json.loads(gateway.request("GET", f"{FUNCTIONS}/add").body)
-    assert send(gateway, "PUT", f"{FUNCTIONS}/add", document).status == 200
+    assert gateway.send("PUT", f"{FUNCTIONS}/add", document).status == 200
 
 
 def test_yaml_is_taken_as_well(gateway: Gateway, api: Api) -> None:
     text = yaml.safe_dump(manifest("from-yaml", concurrency=2)).encode()
-    assert send(gateway, "POST", FUNCTIONS, text, "application/yaml").status == 201
+    assert gateway.send("POST", FUNCTIONS, text, "application/yaml").status == 201
     assert api.get(f"{STORED}/from-yaml")["spec"]["concurrency"] == 2
 
 
@@ -134,8 +120,8 @@ BAD = [
 def test_wrong_manifests_are_refused_naming_the_field(
     gateway: Gateway, api: Api, method: str, change: dict[str, Any], said: str
 ) -> None:
-    answer = send(gateway, method, FUNCTIONS if method == "POST" else f"{FUNCTIONS}/bad", manifest("bad", **change))
-    assert code_of(answer) == (422, "invalid_resource")
+    answer = gateway.send(method, FUNCTIONS if method == "POST" else f"{FUNCTIONS}/bad", manifest("bad", **change))
+    assert error_of(answer) == (422, "invalid_resource")
     details = json.loads(answer.body)["details"]
     assert any(said in detail for detail in details), details
     assert api.find(f"{STORED}/bad") is None
@@ -143,16 +129,14 @@ def test_wrong_manifests_are_refused_naming_the_field(
 
 @pytest.mark.parametrize("name", ["a.b", "Add", "x" * 64, "-a", "ä", "", "a/b"])
 def test_wrong_names_are_refused(gateway: Gateway, api: Api, name: str) -> None:
-    answer = send(gateway, "POST", FUNCTIONS, manifest(name))
-    assert code_of(answer) == (422, "invalid_resource")
+    answer = gateway.send("POST", FUNCTIONS, manifest(name))
+    assert error_of(answer) == (422, "invalid_resource")
     assert "name" in json.loads(answer.body)["details"][0]
 
 
 def test_an_address_that_contradicts_the_manifest_is_refused(gateway: Gateway, api: Api) -> None:
-    answer = send(
-        gateway, "PUT", f"{FUNCTIONS}/other", {**manifest(), "metadata": {"name": "add", "namespace": "team"}}
-    )
-    assert code_of(answer) == (422, "invalid_resource")
+    answer = gateway.send("PUT", f"{FUNCTIONS}/other", {**manifest(), "metadata": {"name": "add", "namespace": "team"}})
+    assert error_of(answer) == (422, "invalid_resource")
     assert len(json.loads(answer.body)["details"]) == 2
     assert not api.items(STORED)
 
@@ -170,23 +154,23 @@ def test_an_address_that_contradicts_the_manifest_is_refused(gateway: Gateway, a
 def test_bodies_that_are_no_manifest(
     gateway: Gateway, api: Api, body: bytes, content_type: str, expected: tuple[int, str]
 ) -> None:
-    assert code_of(send(gateway, "POST", FUNCTIONS, body, content_type)) == expected
+    assert error_of(gateway.send("POST", FUNCTIONS, body, content_type)) == expected
 
 
 def test_what_the_api_server_refuses_comes_with_its_causes(gateway: Gateway, api: Api) -> None:
     document = manifest()
     document["metadata"]["labels"] = {"not a label!": "x"}
-    answer = send(gateway, "POST", FUNCTIONS, document)
-    assert code_of(answer) == (422, "invalid_resource")
+    answer = gateway.send("POST", FUNCTIONS, document)
+    assert error_of(answer) == (422, "invalid_resource")
     assert "not a label!" in answer.body.decode()
     assert json.loads(answer.body)["details"]
 
 
 def test_a_namespace_that_is_not_there(gateway: Gateway, api: Api) -> None:
-    answer = send(gateway, "POST", "/api/v1/namespaces/absent/functions", manifest())
-    assert code_of(answer) == (404, "not_found")
+    answer = gateway.send("POST", "/api/v1/namespaces/absent/functions", manifest())
+    assert error_of(answer) == (404, "not_found")
     assert "namespace absent does not exist" in json.loads(answer.body)["message"]
-    assert code_of(send(gateway, "PUT", "/api/v1/namespaces/absent/functions/add", manifest())) == (404, "not_found")
+    assert error_of(gateway.send("PUT", "/api/v1/namespaces/absent/functions/add", manifest())) == (404, "not_found")
 
 
 def test_where_the_setting_allows_it_a_deploy_makes_its_namespace(server: ApiServer, tmp_path: Path) -> None:
@@ -195,14 +179,14 @@ def test_where_the_setting_allows_it_a_deploy_makes_its_namespace(server: ApiSer
         running_bus(tmp_path) as bus,
         running_gateway(tmp_path, bus, server.kubeconfig, create_namespaces="true") as gateway,
     ):
-        assert send(gateway, "POST", "/api/v1/namespaces/made/functions", manifest()).status == 201
-        assert send(gateway, "PUT", "/api/v1/namespaces/made-too/functions/add", manifest()).status == 201
-        assert send(gateway, "PUT", "/api/v1/namespaces/made/functions/other", manifest("other")).status == 201
+        assert gateway.send("POST", "/api/v1/namespaces/made/functions", manifest()).status == 201
+        assert gateway.send("PUT", "/api/v1/namespaces/made-too/functions/add", manifest()).status == 201
+        assert gateway.send("PUT", "/api/v1/namespaces/made/functions/other", manifest("other")).status == 201
         assert api.get("/api/v1/namespaces/made-too")["metadata"]["name"] == "made-too"
         # reading, deleting and wrong manifests make none
         assert gateway.request("DELETE", "/api/v1/namespaces/unmade/functions/add").status == 404
         assert json.loads(gateway.request("GET", "/api/v1/namespaces/unmade/functions").body) == {"items": []}
-        assert send(gateway, "POST", "/api/v1/namespaces/unmade/functions", manifest(timeout="x")).status == 422
+        assert gateway.send("POST", "/api/v1/namespaces/unmade/functions", manifest(timeout="x")).status == 422
         assert api.find("/api/v1/namespaces/unmade") is None
 
 
@@ -222,7 +206,7 @@ def test_requests_that_lead_nowhere(
     gateway: Gateway, api: Api, method: str, path: str, expected: tuple[int, str]
 ) -> None:
     answer = gateway.request(method, path, b"{}" if method == "PUT" else None)
-    assert code_of(answer) == expected
+    assert error_of(answer) == expected
     if expected[0] == 405:
         assert answer.headers["allow"]
 
@@ -237,8 +221,8 @@ def test_without_the_api_server_it_says_so_and_calls_go_on(tmp_path: Path) -> No
             ("DELETE", f"{FUNCTIONS}/add", None),
             ("GET", f"{FUNCTIONS}/add/logs", None),
         ):
-            answer = send(gateway, method, path, document)
-            assert code_of(answer) == (503, "api_unavailable")
+            answer = gateway.send(method, path, document)
+            assert error_of(answer) == (503, "api_unavailable")
             assert answer.headers["retry-after"] == "1"
         assert gateway.ready()
-        assert code_of(gateway.request("POST", "/default/add", b"")) == (503, "no_router")
+        assert error_of(gateway.request("POST", "/default/add", b"")) == (503, "no_router")

@@ -11,8 +11,7 @@ import pytest
 from services.contracts.errors import Code, FaasError
 from services.contracts.headers import MAX_PAYLOAD
 from tests.support.bus import running_bus
-from tests.support.gateway import Gateway, Routers, failed, ok, running_gateway, running_routers
-from tests.support.http import Answer
+from tests.support.gateway import Gateway, Routers, error_of, failed, ok, running_gateway, running_routers
 from tests.support.patience import eventually
 
 
@@ -35,13 +34,6 @@ def routers(parts: tuple[Gateway, Routers]) -> Iterator[Routers]:
     parts[1].answers.clear()
     parts[1].descriptions.clear()
     parts[1].held.clear()
-
-
-def error_of(answer: Answer) -> tuple[int, str]:
-    code = json.loads(answer.body)["code"]
-    assert answer.headers["faas-error"] == code
-    assert answer.headers["content-type"] == "application/json"
-    return answer.status, code
 
 
 def raw(gateway: Gateway, request: bytes, half_close: bool = False) -> bytes:

@@ -1,7 +1,6 @@
 """The gateway when its surroundings fail: no router, no bus, a stopped one, its own end; start-up in any order."""
 
 import http.client
-import json
 import socket
 import threading
 import time
@@ -13,16 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bus import Bus, running_bus
-from tests.support.gateway import (
-    Gateway,
-    eventually,
-    ok,
-    running_gateway,
-    running_routers,
-    start_gateway,
-)
-from tests.support.http import Answer
-from tests.support.patience import PATIENCE
+from tests.support.gateway import Gateway, error_of, ok, running_gateway, running_routers, start_gateway
+from tests.support.patience import PATIENCE, eventually
 
 LAME_DUCK = 3
 """Seconds; enough for a busy machine to see the gateway neither ready nor closed."""
@@ -42,15 +33,11 @@ def gateway(tmp_path: Path, bus: Bus) -> Iterator[Gateway]:
         yield gateway
 
 
-def code_of(answer: Answer) -> str:
-    return str(json.loads(answer.body)["code"])
-
-
 def test_without_a_router_a_call_is_refused_at_once(gateway: Gateway) -> None:
     began = time.monotonic()
     answer = gateway.request("POST", "/default/add", b"{}")
-    assert (answer.status, code_of(answer), answer.headers["retry-after"]) == (503, "no_router", "1")
-    assert code_of(gateway.request("GET", "/default/add")) == "no_router"
+    assert (*error_of(answer), answer.headers["retry-after"]) == (503, "no_router", "1")
+    assert error_of(gateway.request("GET", "/default/add"))[1] == "no_router"
     assert time.monotonic() - began < NOT_AT_ONCE
 
 
@@ -61,7 +48,7 @@ def test_without_the_bus_calls_are_refused_at_once_and_with_it_they_work_again(b
         eventually(lambda: gateway.request("GET", "/readyz").status == 503)
         began = time.monotonic()
         answer = gateway.request("POST", "/default/add", b"{}")
-        assert (answer.status, code_of(answer)) == (503, "bus_unavailable")
+        assert error_of(answer) == (503, "bus_unavailable")
         assert time.monotonic() - began < NOT_AT_ONCE
         assert gateway.request("GET", "/healthz").status == 200
         bus.restart()
@@ -74,7 +61,7 @@ def test_calls_whose_bus_breaks_off_end(bus: Bus, gateway: Gateway) -> None:
         answer = pool.submit(gateway.request, "POST", "/default/slow", b"{}")
         eventually(lambda: len(routers.held) == 1)
         bus.kill()
-        assert (answer.result(PATIENCE).status, code_of(answer.result())) == (502, "router_lost")
+        assert error_of(answer.result(PATIENCE)) == (502, "router_lost")
 
 
 def test_a_stopped_bus_leaves_nothing_hanging(bus: Bus, gateway: Gateway) -> None:
@@ -82,7 +69,7 @@ def test_a_stopped_bus_leaves_nothing_hanging(bus: Bus, gateway: Gateway) -> Non
         bus.pause()
         began = time.monotonic()
         answer = gateway.request("POST", "/default/add", b"{}")
-        assert code_of(answer) in ("router_lost", "bus_unavailable")
+        assert error_of(answer)[1] in ("router_lost", "bus_unavailable")
         assert time.monotonic() - began < NOT_AT_ONCE
         bus.resume()
         eventually(lambda: gateway.request("POST", "/default/add", b"{}").status == 200)
@@ -124,7 +111,7 @@ def test_it_starts_before_the_bus_and_joins_it(tmp_path: Path, bus: Bus) -> None
     try:
         assert gateway.request("GET", "/healthz").status == 200
         assert b"no connection to NATS" in gateway.request("GET", "/readyz").body
-        assert code_of(gateway.request("POST", "/default/add", b"{}")) == "bus_unavailable"
+        assert error_of(gateway.request("POST", "/default/add", b"{}"))[1] == "bus_unavailable"
         bus.restart()
         eventually(gateway.ready)
     finally:
@@ -175,7 +162,7 @@ def test_what_will_not_end_is_ended_after_the_drain(bus: Bus, tmp_path: Path) ->
             open_call = pool.submit(gateway.request, "POST", "/default/endless", b"{}")
             eventually(lambda: len(routers.held) == 1)
             assert gateway.stop() == 0
-            assert (open_call.result(PATIENCE).status, code_of(open_call.result())) == (502, "router_lost")
+            assert error_of(open_call.result(PATIENCE)) == (502, "router_lost")
 
 
 def _listens(gateway: Gateway) -> bool:
@@ -285,7 +272,7 @@ def test_calls_beyond_the_limit_are_overloaded(bus: Bus, tmp_path: Path) -> None
             first = pool.submit(gateway.request, "POST", "/default/slow", b"{}")
             eventually(lambda: len(routers.held) == 1)
             second = gateway.request("POST", "/default/add", b"{}")
-            assert (second.status, code_of(second), second.headers["retry-after"]) == (503, "overloaded", "1")
+            assert (*error_of(second), second.headers["retry-after"]) == (503, "overloaded", "1")
             routers.release(ok())
             assert first.result(5).status == 200
         assert gateway.request("POST", "/default/add", b"{}").status == 200
@@ -294,4 +281,4 @@ def test_calls_beyond_the_limit_are_overloaded(bus: Bus, tmp_path: Path) -> None
 def test_the_last_router_leaving_is_noticed_at_the_next_call(bus: Bus, gateway: Gateway) -> None:
     with running_routers(bus):
         assert gateway.request("POST", "/default/add", b"{}").status == 200
-    assert code_of(gateway.request("POST", "/default/add", b"{}")) == "no_router"
+    assert error_of(gateway.request("POST", "/default/add", b"{}"))[1] == "no_router"

@@ -15,7 +15,7 @@ import pytest
 from services.contracts.errors import Code, FaasError
 from services.contracts.runs import ListRuns, ReadHistory, RunView, StartRun, WaitRun
 from tests.support.bus import Bus, running_bus
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import Gateway, error_of, running_gateway
 from tests.support.http import Answer
 from tests.support.patience import PATIENCE, eventually
 from tests.support.runs import Service, running_service, view
@@ -41,12 +41,6 @@ def gateway(bus: Bus) -> Iterator[Gateway]:
 def service(bus: Bus) -> Iterator[Service]:
     with running_service(bus) as service:
         yield service
-
-
-def code_of(answer: Answer) -> tuple[int, str]:
-    code = str(json.loads(answer.body)["code"])
-    assert answer.headers["faas-error"] == code
-    return answer.status, code
 
 
 def shown(answer: Answer) -> RunView:
@@ -85,7 +79,7 @@ def test_a_run_that_outlasts_its_wait_is_shown_as_it_is(gateway: Gateway, servic
     service.answers |= {"start": lambda message: view(), "wait": lambda message: view()}
     answer = gateway.request("POST", START, b"{}", {"Prefer": "wait=0"})
     assert (answer.status, "preference-applied" in answer.headers) == (202, False)
-    assert code_of(gateway.request("POST", START, b"{}", {"Prefer": "wait=soon"})) == (400, "invalid_header")
+    assert error_of(gateway.request("POST", START, b"{}", {"Prefer": "wait=soon"})) == (400, "invalid_header")
 
 
 @pytest.mark.parametrize(
@@ -110,13 +104,13 @@ def test_a_run_that_outlasts_its_wait_is_shown_as_it_is(gateway: Gateway, servic
 def test_bad_input_is_refused_before_anybody_is_asked(
     gateway: Gateway, service: Service, method: str, path: str, body: bytes | None, expected: tuple[int, str]
 ) -> None:
-    assert code_of(gateway.request(method, path, body)) == expected
+    assert error_of(gateway.request(method, path, body)) == expected
     assert service.asked == []
 
 
 def test_an_input_over_the_limit_names_both_numbers(gateway: Gateway, service: Service) -> None:
     answer = gateway.request("POST", START, b'"' + b"x" * 8 * 1024 * 1024 + b'"')
-    assert code_of(answer) == (413, "payload_too_large")
+    assert error_of(answer) == (413, "payload_too_large")
     assert str(8 * 1024 * 1024 + 2) in json.loads(answer.body)["message"]
     largest = 8 * 1024 * 1024 - 4096
     service.answers["start"] = lambda message: view()
@@ -129,7 +123,7 @@ def test_without_a_workflow_service_everything_says_so(gateway: Gateway) -> None
         ("POST", f"{RUNS}/r1/retry"), ("GET", f"{RUNS}/r1/events"), ("GET", f"{NAMESPACE}/workflow-events"),
     ):  # fmt: skip
         answer = gateway.request(method, path)
-        assert (*code_of(answer), answer.headers["retry-after"]) == (503, "no_workflow_service", "1"), path
+        assert (*error_of(answer), answer.headers["retry-after"]) == (503, "no_workflow_service", "1"), path
 
 
 def test_reading_passes_on_what_the_service_says(gateway: Gateway, service: Service) -> None:
@@ -154,9 +148,9 @@ def test_verbs_and_refusals_of_the_service(gateway: Gateway, service: Service) -
 
     service.answers["cancel"] = refuse
     answer = gateway.request("POST", f"{RUNS}/r1/cancel")
-    assert (code_of(answer), answer.headers["retry-after"]) == ((409, "conflict"), "3")
+    assert (error_of(answer), answer.headers["retry-after"]) == ((409, "conflict"), "3")
     assert json.loads(answer.body)["details"] == ["completed"]
-    assert code_of(gateway.request("POST", f"{RUNS}/r2/resume")) == (404, "run_not_found")
+    assert error_of(gateway.request("POST", f"{RUNS}/r2/resume")) == (404, "run_not_found")
 
 
 def test_a_run_that_changes_its_owner_is_asked_again(gateway: Gateway, service: Service) -> None:
@@ -292,8 +286,8 @@ def test_an_event_that_the_service_refuses_is_refused(gateway: Gateway, service:
         raise FaasError(Code.BAD_REQUEST, "no CloudEvent 1.0: the attribute id is missing")
 
     service.answers["send"] = refuse
-    assert code_of(gateway.request("POST", f"{NAMESPACE}/events", b"{}")) == (400, "bad_request")
-    assert code_of(gateway.request("POST", "/api/v1/namespaces/a..b/events", b"{}")) == (400, "invalid_name")
+    assert error_of(gateway.request("POST", f"{NAMESPACE}/events", b"{}")) == (400, "bad_request")
+    assert error_of(gateway.request("POST", "/api/v1/namespaces/a..b/events", b"{}")) == (400, "invalid_name")
 
 
 def test_a_token_opens_the_runs_of_its_namespaces_alone(bus: Bus, tmp_path: Path, service: Service) -> None:
@@ -303,13 +297,13 @@ def test_a_token_opens_the_runs_of_its_namespaces_alone(bus: Bus, tmp_path: Path
     with running_gateway(tmp_path, bus, tokens_file=str(tokens)) as gateway:
         given = {"Authorization": "Bearer secret"}
         assert gateway.request("GET", f"{RUNS}/r1", headers=given).status == 200
-        assert code_of(gateway.request("GET", f"{RUNS}/r1")) == (401, "unauthorized")
+        assert error_of(gateway.request("GET", f"{RUNS}/r1")) == (401, "unauthorized")
         others = "/api/v1/namespaces/other"
         for method, path in (
             ("GET", "/runs"), ("GET", "/runs/r1"), ("POST", "/runs/r1/cancel"), ("POST", "/workflows/flow/runs"),
             ("GET", "/workflow-events"), ("POST", "/events"),
         ):  # fmt: skip
-            assert code_of(gateway.request(method, others + path, headers=given)) == (403, "forbidden"), path
+            assert error_of(gateway.request(method, others + path, headers=given)) == (403, "forbidden"), path
         assert len(service.asked) == 1
 
 

@@ -9,8 +9,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import running_bus
-from tests.support.gateway import Gateway, running_gateway
-from tests.support.http import Answer
+from tests.support.gateway import Gateway, error_of, running_gateway
 from tests.support.workflows import definition
 
 WORKFLOWS = "/api/v1/namespaces/default/workflows"
@@ -45,18 +44,13 @@ def manifest(name: str = "flow", **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"definition": wanted, **spec}}
 
 
-def send(gateway: Gateway, method: str, path: str, document: Any = None, kind: str = "application/json") -> Answer:
-    body = document if isinstance(document, bytes | None) else json.dumps(document).encode()
-    return gateway.request(method, path, body, {"Content-Type": kind})
-
-
 def test_the_life_of_a_workflow(gateway: Gateway, api: Api) -> None:
-    created = send(gateway, "POST", WORKFLOWS, manifest(input=None))
+    created = gateway.send("POST", WORKFLOWS, manifest(input=None))
     assert created.status == 201
     assert json.loads(created.body)["spec"]["input"] is None
     assert api.get(f"{STORED}/flow")["kind"] == "Workflow"
-    assert send(gateway, "POST", WORKFLOWS, manifest()).status == 409
-    assert send(gateway, "PUT", f"{WORKFLOWS}/flow", manifest()).status == 200
+    assert gateway.send("POST", WORKFLOWS, manifest()).status == 409
+    assert gateway.send("PUT", f"{WORKFLOWS}/flow", manifest()).status == 200
     assert "input" not in api.get(f"{STORED}/flow")["spec"]
     (listed,) = json.loads(gateway.request("GET", WORKFLOWS).body)["items"]
     assert [listed] == json.loads(gateway.request("GET", "/api/v1/workflows").body)["items"]
@@ -64,12 +58,12 @@ def test_the_life_of_a_workflow(gateway: Gateway, api: Api) -> None:
     assert gateway.request("DELETE", f"{WORKFLOWS}/flow").status == 200
     for method in ("GET", "DELETE"):
         gone = gateway.request(method, f"{WORKFLOWS}/flow")
-        assert (gone.status, json.loads(gone.body)["code"]) == (404, "workflow_not_found")
+        assert error_of(gone) == (404, "workflow_not_found")
 
 
 def test_putting_the_same_again_changes_nothing(gateway: Gateway, api: Api) -> None:
-    first = send(gateway, "PUT", f"{WORKFLOWS}/flow", manifest())
-    again = send(gateway, "PUT", f"{WORKFLOWS}/flow", manifest())
+    first = gateway.send("PUT", f"{WORKFLOWS}/flow", manifest())
+    again = gateway.send("PUT", f"{WORKFLOWS}/flow", manifest())
     assert (first.status, again.status) == (201, 200)
     assert json.loads(again.body)["metadata"] == json.loads(first.body)["metadata"]
 
@@ -84,7 +78,7 @@ spec:
       on: {one: {with: {type: order.placed}}}
     do: [{greet: {set: {answer: no}}}]
 """
-    assert send(gateway, "PUT", f"{WORKFLOWS}/flow", text, "application/yaml").status == 201
+    assert gateway.send("PUT", f"{WORKFLOWS}/flow", text, "application/yaml").status == 201
     stored = api.get(f"{STORED}/flow")["spec"]["definition"]
     assert stored["schedule"] == {"on": {"one": {"with": {"type": "order.placed"}}}}
     assert stored["do"] == [{"greet": {"set": {"answer": "no"}}}]
@@ -104,14 +98,14 @@ spec:
 def test_wrong_manifests_are_refused_naming_the_place(
     gateway: Gateway, api: Api, method: str, change: dict[str, Any], said: str
 ) -> None:
-    answer = send(gateway, method, WORKFLOWS if method == "POST" else f"{WORKFLOWS}/bad", manifest("bad", **change))
-    assert (answer.status, json.loads(answer.body)["code"]) == (422, "invalid_resource")
+    answer = gateway.send(method, WORKFLOWS if method == "POST" else f"{WORKFLOWS}/bad", manifest("bad", **change))
+    assert error_of(answer) == (422, "invalid_resource")
     details = json.loads(answer.body)["details"]
     assert any(said in detail for detail in details), details
     assert api.find(f"{STORED}/bad") is None
 
 
 def test_yaml_that_is_none_says_where(gateway: Gateway, api: Api) -> None:
-    answer = send(gateway, "PUT", f"{WORKFLOWS}/flow", b"a: [\nb", "application/yaml")
+    answer = gateway.send("PUT", f"{WORKFLOWS}/flow", b"a: [\nb", "application/yaml")
     assert answer.status == 422
     assert "line 2" in json.loads(answer.body)["message"]

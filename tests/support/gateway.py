@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import nats
@@ -59,6 +60,11 @@ class Gateway:
         """One request on a connection of its own."""
         return http(method, self.url + path, body, headers, timeout)
 
+    def send(self, method: str, path: str, document: Any = None, content_type: str = "application/json") -> Answer:
+        """One request with a document: bytes as they are, anything else as JSON."""
+        body = document if isinstance(document, bytes | None) else msgspec.json.encode(document)
+        return self.request(method, path, body, {"Content-Type": content_type})
+
     def ready(self) -> bool:
         """Whether /readyz says so."""
         try:
@@ -101,6 +107,14 @@ def running_gateway(directory: Path, bus: Bus, kubeconfig: Path | None = None, *
         if gateway.process.poll() is None:
             gateway.process.kill()
             gateway.process.wait()
+
+
+def error_of(answer: Answer) -> tuple[int, str]:
+    """Status and code of an error, which its header tells as well."""
+    code = str(msgspec.json.decode(answer.body)["code"])
+    assert answer.headers["faas-error"] == code
+    assert answer.headers["content-type"] == "application/json"
+    return answer.status, code
 
 
 def _address(gateway: Gateway) -> str:
