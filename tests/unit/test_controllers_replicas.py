@@ -155,7 +155,7 @@ def test_expectations_expire() -> None:
         ({}, {"a": "1"}, False),
         ({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"}, True),
         ({"matchLabels": {"a": "1"}}, {"a": "2"}, False),
-        ({"matchLabels": {"a": "1"}}, None, False),
+        ({"matchLabels": {"a": "1"}}, {}, False),
         ({"matchExpressions": [{"key": "a", "operator": "In", "values": ["1", "2"]}]}, {"a": "2"}, True),
         ({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}, {}, True),
         ({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}, {"a": "1"}, False),
@@ -163,5 +163,5 @@ def test_expectations_expire() -> None:
         ({"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}, {"a": ""}, False),
     ],
 )
-def test_selectors(selector: dict[str, Any], labels: dict[str, str] | None, expected: bool) -> None:
+def test_selectors(selector: dict[str, Any], labels: dict[str, str], expected: bool) -> None:
     assert matches(msgspec.convert(selector, LabelSelector), labels) is expected

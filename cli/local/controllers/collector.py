@@ -131,9 +131,7 @@ class GarbageCollector:
         await self._change(node, {"ownerReferences": [owner for owner in node.owners if owner.uid not in uids] or None})
 
     async def _drop_finalizer(self, node: Node, finalizer: str) -> None:
-        await self._change(
-            node, {"finalizers": [one for one in node.meta.finalizers or [] if one != finalizer] or None}
-        )
+        await self._change(node, {"finalizers": [one for one in node.meta.finalizers if one != finalizer] or None})
 
     async def _change(self, node: Node, fields: dict[str, Any]) -> None:
         """Conditional: on a list that has changed meanwhile the decision is made anew (409)."""

@@ -42,10 +42,10 @@ class Node(msgspec.Struct):
 
     @property
     def owners(self) -> list[OwnerReference]:
-        return self.meta.owner_references or []
+        return self.meta.owner_references
 
     def _dying_with(self, finalizer: str) -> bool:
-        return self.meta.deletion_timestamp is not None and finalizer in (self.meta.finalizers or [])
+        return self.meta.deletion_timestamp is not None and finalizer in self.meta.finalizers
 
     @property
     def waits_for_dependents(self) -> bool:
@@ -154,7 +154,7 @@ def decide(graph: Graph, uid: str, state_of: Callable[[OwnerReference], OwnerSta
 
 def _policy(graph: Graph, node: Node, owner_waits: bool) -> Literal["Background", "Foreground", "Orphan"]:
     """A foreground deletion goes on in the foreground below; a finalizer that was set before is respected."""
-    finalizers = node.meta.finalizers or []
+    finalizers = node.meta.finalizers
     below = graph.dependents(node.meta.uid)
     if owner_waits and below and not any(dependent.waits_for_dependents for dependent in below):
         return "Foreground"

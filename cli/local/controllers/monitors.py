@@ -8,9 +8,10 @@ import msgspec
 
 from cli.local.controllers.collector import GarbageCollector
 from cli.local.controllers.graph import Kind
-from cli.local.controllers.resources import Object, Part
+from cli.local.controllers.resources import Object
 from services.common.kube import ApiError, KubeClient, retry_pause
 from services.common.watch import Change, WatchCache
+from services.contracts.resources import Resource
 
 log = logging.getLogger("controllers.monitors")
 
@@ -20,26 +21,26 @@ IGNORED = {"events"}
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
-class _Resource(Part):
+class _Resource(Resource):
     name: str
     kind: str
     namespaced: bool = False
     verbs: list[str] = msgspec.field(default_factory=list)
 
 
-class _ResourceList(Part):
+class _ResourceList(Resource):
     resources: list[_Resource] = msgspec.field(default_factory=list)
 
 
-class _Version(Part):
+class _Version(Resource):
     group_version: str
 
 
-class _Group(Part):
+class _Group(Resource):
     preferred_version: _Version
 
 
-class _GroupList(Part):
+class _GroupList(Resource):
     groups: list[_Group] = msgspec.field(default_factory=list)
 
 

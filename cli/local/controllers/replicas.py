@@ -87,7 +87,7 @@ def deletion_order(pods: list[Pod]) -> list[Pod]:
 
 
 def _deletion_cost(pod: Pod) -> int:
-    text = (pod.metadata.annotations or {}).get(DELETION_COST, "0")
+    text = pod.metadata.annotations.get(DELETION_COST, "0")
     try:
         return int(text)
     except ValueError:
@@ -112,7 +112,7 @@ def status(
     waiting = [pause for pause in pauses if pause > 0 and replica_set.spec.min_ready_seconds]
     found = ReplicaSetStatus(
         replicas=len(active),
-        fully_labeled_replicas=sum(wanted <= (pod.metadata.labels or {}).items() for pod in active),
+        fully_labeled_replicas=sum(wanted <= pod.metadata.labels.items() for pod in active),
         ready_replicas=len(ready),
         available_replicas=len(ready) - len(waiting),
         observed_generation=replica_set.metadata.generation,

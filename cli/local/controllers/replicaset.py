@@ -113,7 +113,7 @@ class ReplicaSetController:
             await _all_of(self._delete(replica_set, pod) for pod in todo.delete)
         for pod in todo.release:
             await self._set_owners(
-                pod, [owner for owner in pod.metadata.owner_references or [] if owner.uid != replica_set.metadata.uid]
+                pod, [owner for owner in pod.metadata.owner_references if owner.uid != replica_set.metadata.uid]
             )
         if todo.adopt:
             await self._adopt(replica_set, todo.adopt)
@@ -165,7 +165,7 @@ class ReplicaSetController:
             return
         reference = msgspec.convert(replica_set.reference(), OwnerReference)
         for pod in pods:
-            await self._set_owners(pod, [*(pod.metadata.owner_references or []), reference])
+            await self._set_owners(pod, [*pod.metadata.owner_references, reference])
 
     async def _set_owners(self, pod: Pod, owners: list[OwnerReference]) -> None:
         meta = pod.metadata

@@ -4,12 +4,10 @@ from typing import Any
 
 import msgspec
 
-
-class Part(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Base of all parts: camelCase on the wire, defaults left out."""
+from services.contracts.resources import ObjectMeta, Resource
 
 
-class OwnerReference(Part):
+class OwnerReference(Resource):
     """An owner in the same namespace, or one without a namespace."""
 
     api_version: str
@@ -20,43 +18,36 @@ class OwnerReference(Part):
     block_owner_deletion: bool | None = None
 
 
-class Meta(Part):
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    generation: int = 0
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-    finalizers: list[str] | None = None
-    owner_references: list[OwnerReference] | None = None
+class Meta(ObjectMeta):
+    """Metadata with what garbage collection goes by."""
+
+    finalizers: list[str] = msgspec.field(default_factory=list)
+    owner_references: list[OwnerReference] = msgspec.field(default_factory=list)
 
     @property
     def controller(self) -> OwnerReference | None:
         """The one owner that manages the object."""
-        return next((owner for owner in self.owner_references or [] if owner.controller), None)
+        return next((owner for owner in self.owner_references if owner.controller), None)
 
 
-class Object(Part):
+class Object(Resource):
     """Any object: all that garbage collection needs."""
 
     metadata: Meta
 
 
-class Requirement(Part):
+class Requirement(Resource):
     key: str
     operator: str
     values: list[str] | None = None
 
 
-class LabelSelector(Part):
+class LabelSelector(Resource):
     match_labels: dict[str, str] | None = None
     match_expressions: list[Requirement] | None = None
 
 
-class Condition(Part):
+class Condition(Resource):
     type: str
     status: str
     last_transition_time: str | None = None
@@ -64,21 +55,21 @@ class Condition(Part):
     message: str = ""
 
 
-class ContainerStatus(Part):
+class ContainerStatus(Resource):
     restart_count: int = 0
 
 
-class PodStatus(Part):
+class PodStatus(Resource):
     phase: str = "Pending"
     conditions: list[Condition] | None = None
     container_statuses: list[ContainerStatus] | None = None
 
 
-class PodSpec(Part):
+class PodSpec(Resource):
     node_name: str = ""
 
 
-class Pod(Part):
+class Pod(Resource):
     metadata: Meta
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
     status: PodStatus = msgspec.field(default_factory=PodStatus)
@@ -97,23 +88,23 @@ class Pod(Part):
         return self.status.phase not in ("Succeeded", "Failed") and self.metadata.deletion_timestamp is None
 
 
-class ReplicaSetSpec(Part):
+class ReplicaSetSpec(Resource):
     replicas: int = 1
     min_ready_seconds: int = 0
     selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
-    template: dict[str, Any] = {}
+    template: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class ReplicaSetStatus(Part, omit_defaults=False):
+class ReplicaSetStatus(Resource, omit_defaults=False):
     replicas: int = 0
     fully_labeled_replicas: int = 0
     ready_replicas: int = 0
     available_replicas: int = 0
     observed_generation: int = 0
-    conditions: list[Condition] = []
+    conditions: list[Condition] = msgspec.field(default_factory=list)
 
 
-class ReplicaSet(Part):
+class ReplicaSet(Resource):
     metadata: Meta
     spec: ReplicaSetSpec = msgspec.field(default_factory=ReplicaSetSpec)
     status: ReplicaSetStatus = msgspec.field(default_factory=ReplicaSetStatus)

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from cli.local.controllers.resources import LabelSelector, Requirement
 
 
-def matches(selector: LabelSelector, labels: Mapping[str, str] | None) -> bool:
+def matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     """Whether labels match. An empty selector matches nothing: claiming every Pod would be a mistake."""
     if not selector.match_labels and not selector.match_expressions:
         return False
-    have = labels or {}
-    return all(have.get(key) == value for key, value in (selector.match_labels or {}).items()) and all(
-        _holds(requirement, have) for requirement in selector.match_expressions or []
+    return all(labels.get(key) == value for key, value in (selector.match_labels or {}).items()) and all(
+        _holds(requirement, labels) for requirement in selector.match_expressions or []
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from services.contracts.resources import ObjectMeta
+
 
 class Part(msgspec.Struct, rename="camel", omit_defaults=True):
     """Base of all parts: camelCase on the wire, defaults left out."""
@@ -159,21 +161,14 @@ class PodSpec(Part):
     service_account_name: str = ""
 
 
-class ObjectMeta(Part):
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    creation_timestamp: str = ""
-    deletion_timestamp: str | None = None
+class PodMeta(ObjectMeta):
+    """Metadata with the time that a deleted Pod is given, in seconds."""
+
     deletion_grace_period_seconds: int | None = None
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    generation: int = 0
 
 
 class Pod(Part):
-    metadata: ObjectMeta
+    metadata: PodMeta
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
     status: dict[str, Any] = {}
 
