@@ -1,6 +1,7 @@
 """Leaving a queue group under load: what nats-server had given to the one that leaves is still answered."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from services.common import bus as common_bus
 from services.common.natsclient import FastClient
 from services.common.settings import Common
 from tests.support.bus import running_bus
+from tests.support.patience import until
 from tests.support.router import settle
 
 
@@ -21,6 +23,7 @@ def test_no_request_is_lost_when_a_member_leaves(tmp_path: Path, at_once: bool) 
             member = await common_bus.connect(settings, "member")
 
             async def answer(message: Msg) -> None:
+                answered[member] += 1
                 await member.publish(message.reply, b"ok")
 
             subscription = await member.subscribe("faas.test", queue="group", cb=answer)
@@ -33,7 +36,7 @@ def test_no_request_is_lost_when_a_member_leaves(tmp_path: Path, at_once: bool) 
             while not stop.is_set():
                 await caller.request("faas.test", b"", timeout=10.0)  # raises when nobody answers
 
-        stop = asyncio.Event()
+        stop, answered = asyncio.Event(), Counter[FastClient]()
         caller, (stays, _) = await common_bus.connect(settings, "caller"), await join()
         try:
             async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
@@ -41,7 +44,7 @@ def test_no_request_is_lost_when_a_member_leaves(tmp_path: Path, at_once: bool) 
                     tasks.create_task(call())
                 for _ in range(60):
                     member, subscription = await join()
-                    await asyncio.sleep(0.01)  # it has calls to answer by then
+                    await until(lambda member=member: answered[member] > 0)  # type: ignore[misc]
                     await common_bus.leave(member, subscription)
                     await member.flush()
                     await member.close()

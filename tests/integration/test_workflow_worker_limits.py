@@ -236,6 +236,7 @@ def test_a_thousand_branches() -> None:
             await run.give(p.Answered(task=call.task, output=str(call.task).encode()))
         assert json.loads(run.output) == [call.task for call in calls]
         assert processor(pool.pids[0]) < 4
-        assert all(len(snapshot) < 500_000 for _, snapshot in run.store.snapshots.values())
+        sizes = [len(snapshot) for _, snapshot in run.store.snapshots.values()]
+        assert 0 < max(sizes) < 500_000
 
     tell(story)
