@@ -17,6 +17,7 @@ from cli.local.kubelet import procfs
 from cli.local.kubelet.addresses import free_address
 from cli.local.kubelet.forkclient import ForkFailed, ForkServer
 from cli.local.kubelet.processes import ExitStatus, Process
+from tests.support.patience import until
 
 COMMAND = [sys.executable, "-m", "faas_runtime.forkserver"]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -40,15 +41,6 @@ async def running(directory: Path, command: list[str] = COMMAND) -> AsyncIterato
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Looks every 10 ms for 20 s."""
-    for _ in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("not within 20 s")
 
 
 def drive(work: Callable[[], Awaitable[None]]) -> None:

@@ -18,7 +18,7 @@ from services.common.settings import Common
 from services.contracts.subjects import RECEIVED_ALL
 from services.scaler.feed import PAUSE, Counter, Feed
 from tests.support.bus import Bus, running_bus
-from tests.support.patience import PATIENCE
+from tests.support.patience import until
 
 KNOWN = b"faas.event.default.function.known.received"
 
@@ -42,19 +42,13 @@ class Listening:
         self.unknown: list[bytes] = []
         self.feed = Feed(common, RECEIVED_ALL, self.counts, self.unknown.append)
 
-    async def until(self, look: Any, seconds: float = PATIENCE) -> None:
-        """Waits until ``look()`` is true."""
-        async with asyncio.timeout(seconds):
-            while not look():  # noqa: ASYNC110  # a count changes without telling
-                await asyncio.sleep(0.005)
-
 
 @asynccontextmanager
 async def listening(common: Common) -> AsyncIterator[Listening]:
     found = Listening(common)
     task = asyncio.create_task(found.feed.run())
     try:
-        await found.until(lambda: found.feed.connection is not None)
+        await until(lambda: found.feed.connection is not None)
         yield found
     finally:
         task.cancel()
@@ -83,7 +77,7 @@ def test_every_event_is_counted_once_whatever_its_payload(bus: Bus) -> None:
                     await client.publish("faas.event.default.function.other.received", b"")
                     await client.publish("faas.event.default.function.known.completed", b"")
             await client.flush()
-            await found.until(lambda: found.counts[KNOWN] == 2_020)
+            await until(lambda: found.counts[KNOWN] == 2_020)
             await asyncio.sleep(2 * PAUSE)
             assert found.counts == {KNOWN: 2_020}
             assert found.unknown == [b"faas.event.default.function.other.received"] * 20
@@ -96,14 +90,14 @@ def test_a_lost_server_is_found_again_under_another_number(tmp_path: Path) -> No
         async with listening(settings(bus)) as found:
             first = found.feed.connection
             bus.kill()
-            await found.until(lambda: found.feed.connection is None)
+            await until(lambda: found.feed.connection is None)
             bus.restart()
-            await found.until(lambda: found.feed.connection is not None)
+            await until(lambda: found.feed.connection is not None)
             assert found.feed.connection != first
             async with publisher(bus) as client:
                 await client.publish(KNOWN.decode(), b"x")
                 await client.flush()
-                await found.until(lambda: found.counts[KNOWN] == 1)
+                await until(lambda: found.counts[KNOWN] == 1)
 
     with running_bus(tmp_path) as bus:
         asyncio.run(main(bus))
@@ -113,9 +107,9 @@ def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
     async def main(bus: Bus) -> None:
         async with listening(settings(bus)) as found:
             bus.pause()
-            await found.until(lambda: found.feed.connection is None)
+            await until(lambda: found.feed.connection is None)
             bus.resume()
-            await found.until(lambda: found.feed.connection is not None)
+            await until(lambda: found.feed.connection is not None)
 
     with running_bus(tmp_path) as bus:
         asyncio.run(main(bus))
@@ -127,7 +121,7 @@ def test_a_wrong_password_is_told_once_and_tried_again(bus: Bus, caplog: pytest.
     async def main() -> None:
         found = Listening(Common(nats_url=bus.url, nats_user="scaler"))
         task = asyncio.create_task(found.feed.run())
-        await found.until(lambda: caplog.text.count("Authorization Violation") >= 2)
+        await until(lambda: caplog.text.count("Authorization Violation") >= 2)
         assert found.feed.connection is None
         task.cancel()
         await asyncio.wait([task])
@@ -155,7 +149,7 @@ def test_a_server_that_wants_tls_gets_it(tmp_path: Path, monkeypatch: pytest.Mon
             for _ in range(1_000):
                 await client.publish(KNOWN.decode(), b"x" * 300)
             await client.close()
-            await found.until(lambda: found.counts[KNOWN] == 1_000)
+            await until(lambda: found.counts[KNOWN] == 1_000)
 
     try:
         asyncio.run(main())
