@@ -40,6 +40,12 @@ def test_what_is_wrong_around_a_definition_is_named(change: dict[str, Any], said
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
+def test_a_definition_alone_is_told_where_it_belongs() -> None:
+    with pytest.raises(InvalidResource) as refusal:
+        decode_workflow(manifest()["spec"]["definition"])
+    assert refusal.value.problems == ["the top: this is a definition alone; in a manifest it stands in spec.definition"]
+
+
 def test_a_definition_goes_by_its_resources_name_and_namespace() -> None:
     with pytest.raises(InvalidWorkflow) as refusal:
         decode_workflow(manifest() | {"metadata": {"name": "other", "namespace": "elsewhere"}})

@@ -20,6 +20,8 @@ larger one can be given to a run that is asked for."""
 def decode_workflow(document: Any) -> tuple[Workflow, Definition]:
     """A Workflow from a user's manifest. Raises InvalidResource for what is around its definition, InvalidWorkflow for
     the definition, whose pointers begin there and not at the manifest."""
+    if isinstance(document, dict) and "document" in document and "spec" not in document:
+        raise InvalidResource(["the top: this is a definition alone; in a manifest it stands in spec.definition"])
     problems = unknown_fields(Workflow, document)
     try:
         workflow = msgspec.convert(document, Workflow)
