@@ -27,6 +27,7 @@ from typing import NoReturn
 import msgspec
 
 from faas_runtime import archive, pod
+from faas_runtime.children import ended_children
 
 # Loaded here once for all children, together with all that they import. Never anything of a function's.
 PRELOADED = (archive, pod)
@@ -182,14 +183,7 @@ class ForkServer:
         os.environ.update(request.env)
 
     def _report_exits(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            code = os.waitstatus_to_exitcode(status)
+        for pid, code in ended_children():
             if self.owner is not None:
                 self.owner.send({"exit": pid, "code": code} if code >= 0 else {"exit": pid, "signal": -code})
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from faas_runtime.children import ended_children
 from faas_runtime.heartbeat import Heartbeat
 from faas_runtime.limits import LINGER, STALL_GRACE, START_CRASH_LIMIT, TICK
 from faas_runtime.settings import Settings
@@ -137,22 +138,16 @@ class Parent:
         return True
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, code in ended_children():
             worker = self.workers.pop(pid, None)
-            if worker is not None:  # else an orphan of the function's: the first process of a container inherits them
+            if worker is not None:  # else an orphan of the function's
                 while self._hear(worker):
                     pass
                 with contextlib.suppress(KeyError):
                     self.poll.unregister(worker.channel.fileno())
                 worker.channel.close()
                 worker.heartbeat.close()
-                self._after_exit(worker, os.waitstatus_to_exitcode(status))
+                self._after_exit(worker, code)
 
     def _after_exit(self, worker: WorkerProcess, code: int) -> None:
         if worker.fatal is not None:
