@@ -150,8 +150,8 @@ def test_bodies_of_openapi() -> None:
         request(document, "op", id=1, tag="t")
     text = openapi(body={"content": {"text/csv": {}}}, method="post")
     assert request(text, "op", body="a,b").body == b"a,b"
-    upload = openapi(body={"content": {"multipart/form-data": {}}}, method="post")
-    with pytest.raises(CallError, match="multipart/form-data alone"):
+    upload = openapi(body={"content": {"multipart/mixed": {}}}, method="post")
+    with pytest.raises(CallError, match="multipart/mixed alone"):
         request(upload, "op", body="x")
 
 

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from services.contracts.workflow.calls import OpenApiArguments
 from services.workflow.calls import http
 from services.workflow.calls.authorize import Sender
 from services.workflow.calls.documents import Documents
 from services.workflow.calls.exchange import Request
+from services.workflow.calls.multipart import encoded, is_multipart
 from services.workflow.calls.operations import Operation, check_given, operation_of, value_of
+from services.workflow.calls.paths import path_text
 from services.workflow.calls.policies import resolved
 from services.workflow.calls.problems import configuration
 from services.workflow.calls.values import headers_of, text_of
@@ -39,15 +40,13 @@ def request_of(operation: Operation, given: dict[str, Any], key: str, private: b
     for parameter in operation.parameters:
         if given.get(parameter.name) is None:
             continue
-        pairs = value_of(parameter, given[parameter.name], f"parameters: {parameter.name}")
+        what = f"parameters: {parameter.name}"
         if parameter.place == "path":
-            if parameter.style != "simple":
-                raise configuration(f"parameters: {parameter.name}: the style {parameter.style} is not supported")
-            text = quote(",".join(value for _, value in pairs), safe="-._~,=")
-            if text in ("", ".", ".."):
-                raise configuration(f"parameters: {parameter.name}: expected a text that can stand in a path")
+            text = path_text(parameter, given[parameter.name], what)
             path = path.replace("{" + parameter.name + "}", text)
-        elif parameter.place == "query":
+            continue
+        pairs = value_of(parameter, given[parameter.name], what)
+        if parameter.place == "query":
             query += pairs
         elif parameter.place == "header" and parameter.name.lower() not in ("accept", "content-type", "authorization"):
             headers[parameter.name] = pairs[0][1] if pairs else None
@@ -59,6 +58,10 @@ def request_of(operation: Operation, given: dict[str, Any], key: str, private: b
     body = _body(operation, given)
     if body is not None:
         made["content-type"] = operation.body_type
+    if body is not None and is_multipart(operation.body_type):
+        if not isinstance(body, dict):
+            raise configuration("parameters: a body of several parts is an object, with a field for each part")
+        body, made["content-type"] = encoded(body, operation.files)
     uri = operation.server + "/" + path.lstrip("/")
     return http.request_of(
         method=operation.method, uri=uri, query=query, headers=made, body=body, key=key, private=private

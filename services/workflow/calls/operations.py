@@ -10,6 +10,7 @@ import msgspec
 from yarl import URL
 
 from services.workflow.calls.documents import Document, follow, listed, objects
+from services.workflow.calls.multipart import MULTIPART, is_multipart
 from services.workflow.calls.problems import configuration
 from services.workflow.calls.values import FORM, JSON, text_of
 
@@ -31,7 +32,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """``body_name``: the parameter that is the body; ``fields``: those that are parts of one (None: any may be)."""
+    """``body_name``: the parameter that is the body; ``fields``: those that are parts of one (None: any may be);
+    ``files``: those of them that are bytes."""
 
     id: str
     method: str
@@ -43,6 +45,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body_required: bool = False
     fields: list[str] | None = None
     required_fields: list[str] = []
+    files: list[str] = []
 
 
 def operation_of(document: Document, operation_id: str) -> Operation:
@@ -82,6 +85,7 @@ def _openapi(
         body_name="body" if body else "",
         body_required=body.get("required") is True,
         required_fields=[str(each) for each in listed(schema.get("required"))],
+        files=_files(root, schema, place) if is_multipart(kind) else [],
         **names,
     )
 
@@ -92,12 +96,13 @@ def _swagger(
     root, place = document.value, document.place
     whole = next((each for each in parameters if each.get("in") == "body"), None)
     form = [each for each in parameters if each.get("in") == "formData"]
+    files = [str(each.get("name")) for each in form if each.get("type") == "file"]
     consumes = [str(each) for each in listed(operation.get("consumes") or root.get("consumes"))]
     kind = ""
     if whole is not None:
         kind = _media_type(consumes or [JSON], place)
     elif form:
-        kind = _media_type([FORM] if FORM in consumes or not consumes else consumes, place)
+        kind = MULTIPART if files else _media_type([FORM] if FORM in consumes or not consumes else consumes, place)
     simple = [each for each in parameters if each.get("in") not in ("body", "formData")]
     return Operation(
         server=_swagger_server(document),
@@ -107,16 +112,30 @@ def _swagger(
         body_required=whole is not None and whole.get("required") is True,
         fields=[str(each.get("name")) for each in form] if form else None,
         required_fields=[str(each.get("name")) for each in form if each.get("required") is True],
+        files=files,
         **names,
     )
 
 
+def _files(root: dict[str, Any], schema: dict[str, Any], place: str) -> list[str]:
+    """The fields of a body in parts that are bytes, or lists of them."""
+    made = []
+    for name, found in objects(schema.get("properties")).items():
+        field = objects(follow(root, found, place))
+        for each in (field, objects(follow(root, field.get("items"), place))):
+            raw = each.get("contentMediaType") == "application/octet-stream" and "contentEncoding" not in each
+            if each.get("format") == "binary" or raw:
+                made.append(str(name))
+    return made
+
+
 def _media_type(kinds: list[str], place: str) -> str:
-    """The type to send: JSON when it is taken, else a form, else the first that text can be."""
+    """The type to send: JSON when it is taken, else a form, else the first that text can be, else parts."""
     for wanted in (
         lambda kind: kind == JSON or kind.endswith("+json"),
         lambda kind: kind == FORM,
         lambda kind: not kind.startswith("multipart/") and "*" not in kind,
+        is_multipart,
     ):
         for kind in kinds:
             if wanted(kind.partition(";")[0].strip().lower()):

@@ -93,8 +93,8 @@ def url_of(value: Any, query: list[tuple[str, str]]) -> URL:
 
 def body_of(value: Any, content_type: str) -> tuple[bytes | None, str]:
     """A body and its content type: JSON unless the type says otherwise. Raises CallError."""
-    if value is None:
-        return None, content_type
+    if value is None or isinstance(value, bytes):
+        return value, content_type
     kind = content_type.partition(";")[0].strip().lower()
     if not kind or kind == JSON or kind.endswith("+json"):
         return msgspec.json.encode(value), content_type or JSON
