@@ -42,15 +42,19 @@ def complete(error: dict[str, Any], instance: str) -> dict[str, Any]:
     return made if made.get("instance") else made | {"instance": instance}
 
 
-def matches(error: dict[str, Any], filter_: dict[str, Any]) -> bool:
+def matches(error: dict[str, Any], filter_: dict[str, Any], *, of_call: bool = False) -> bool:
     """Whether an error has each of the values of a filter; those that are None do not count. An ``instance`` may be
-    without the places of tasks in their lists: ``/do/getPet`` is ``/do/0/getPet``, as the specification writes too."""
+    without the places of tasks in their lists: ``/do/getPet`` is ``/do/0/getPet``, as the specification writes too.
+
+    ``of_call``: a call raised it. The specification has a type of its own for failures of authentication, but also says
+    that any problem during a call is one of communication: a filter for either takes it.
+    """
     for key, expected in filter_.items():
         if expected is None:
             continue
         found = error.get(key)
         if key == "type" and isinstance(found, str):
-            if not same_type(found, expected):
+            if not same_type(found, expected) and not (of_call and _of_communication(found, expected)):
                 return False
         elif key == "instance" and isinstance(found, str):
             if expected not in (found, _PLACE.sub("", found)):
@@ -58,3 +62,8 @@ def matches(error: dict[str, Any], filter_: dict[str, Any]) -> bool:
         elif found != expected:
             return False
     return True
+
+
+def _of_communication(found: str, expected: str) -> bool:
+    refused = (standard_type("authentication"), standard_type("authorization"))
+    return same_type(expected, standard_type("communication")) and found in refused

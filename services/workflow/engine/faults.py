@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from services.contracts.workflow.calls import Call
 from services.contracts.workflow.data import Retry
 from services.contracts.workflow.durations import MAX_SECONDS
 from services.contracts.workflow.errors import as_written
@@ -42,7 +43,8 @@ def _caught(session: Session, frame: Frame, task: TryTask, error: dict[str, Any]
     catch, scope = task.catch, session.scope(frame)
     with_ = catch.errors.with_ if catch.errors is not None else None
     if with_ is not None:
-        if not matches(error, msgspec.structs.asdict(with_)):
+        of_call = isinstance(session.task(session.state.frames[origin]), Call)
+        if not matches(error, msgspec.structs.asdict(with_), of_call=of_call):
             return False
         error = error | {"type": as_written(error["type"], with_.type)}
     known: dict[str, Any] = {catch.as_: error}

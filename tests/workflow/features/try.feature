@@ -686,3 +686,78 @@ Feature: Try
     """yaml
     ok: true
     """
+
+  Scenario: A call's answer of 401 is caught as a problem of communication too
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-call-s-answer-of-401-is-caught-as-a-problem-of-c, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { call: http, with: { method: get, endpoint: https://stub.example/status/401 } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 401 } }, do: [ { handle: { set: { type: '${ $error.type }' } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    """
+
+  Scenario: A call's answer of 401 is caught as a problem of authentication
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-call-s-answer-of-401-is-caught-as-a-problem-of-a, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { call: http, with: { method: get, endpoint: https://stub.example/status/401 } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: A call's answer of 403 is caught as a problem of communication too
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-call-s-answer-of-403-is-caught-as-a-problem-of-c, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { call: http, with: { method: get, endpoint: https://stub.example/status/403 } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 403 } }, do: [ { handle: { set: { type: '${ $error.type }' } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    """
+
+  Scenario: A call's answer of 403 is caught as a problem of authorization
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-call-s-answer-of-403-is-caught-as-a-problem-of-a, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { call: http, with: { method: get, endpoint: https://stub.example/status/403 } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ok: true
+    """
+
+  Scenario: What is no call's problem is none of communication
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: what-is-no-call-s-problem-is-none-of-communication, version: '1.0.0' }
+    do:
+      - attempt:
+          try: [ { work: { raise: { error: { type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication, status: 401 } } } } ]
+          catch: { errors: { with: { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication } }, do: [ { handle: { set: { ok: true } } } ] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 401
+    """
