@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tests.workflow import petstore
 
@@ -156,10 +156,14 @@ def _digest(request: Request) -> Answer:
     return 401, {"WWW-Authenticate": offer}, b"who?"
 
 
-@_route(r"(?:/realms/[^/]+)?/(?:oauth2|auth)/token")
+@_route(r"(?:/realms/[^/]+)?/(?:oauth2|auth|protocol/openid-connect)/token")
 def _token(request: Request) -> Answer:
-    fields = parse_qs(request.body.decode())
-    if fields.get("client_secret") not in (["client-secret"], ["workflow-runtime-secret"]):
+    """For any client that has a secret, but for the secret "wrong"."""
+    given = request.value
+    fields = given if isinstance(given, dict) else dict(parse_qsl(request.body.decode()))
+    _, _, header = request.headers.get("authorization", "").partition(" ")
+    secret = fields.get("client_secret") or base64.b64decode(header).decode().partition(":")[2]
+    if secret in ("", "wrong"):
         return _json({"error": "invalid_client"}, 401)
     return _json({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600})
 
