@@ -13,7 +13,7 @@ from services.common.watch import Change, WatchCache
 from tests.support.api import Api
 from tests.support.apiclient import configmap
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, until
 from tests.support.proxy import Proxy, running_proxy
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -26,12 +26,6 @@ class Map(Struct):
 
 
 Seen = list[tuple[str, str]]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # the cache has no event for "caught up"
 
 
 def through(proxy: Proxy, server: ApiServer, directory: Path) -> str:

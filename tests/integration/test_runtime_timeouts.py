@@ -147,7 +147,7 @@ def test_a_pod_that_was_stopped_as_a_whole_is_not_taken_for_stuck() -> None:
             os.kill(pid, signal.SIGCONT)
         for _ in range(5):
             assert int(running.call({"sleep": 0}).body) == worker
-            time.sleep(0.2)
+            time.sleep(0.2)  # over several looks of the parent
 
 
 def test_a_client_that_leaves_does_not_stop_its_call() -> None:

@@ -31,11 +31,11 @@ def call(stack: Stack, name: str) -> None:
 
 
 def test_an_api_server_that_comes_back_finds_the_scaler_at_work(stack: Stack) -> None:
-    with stack.running_scaler():
+    with stack.running_scaler(retry_seconds="0.3") as scaler:
         stack.deploy("before")
         eventually(lambda: stack.is_ready("before"), "ready")
         stack.server.stop(kill=True)
-        time.sleep(1.5)  # long enough for a renewal of the lease to fail
+        eventually(lambda: "the Lease was not written" in scaler.log.read_text(), "a renewal has failed")
         stack.server.start()
         stack.deploy("after")
         eventually(lambda: stack.is_ready("after"), "ready")

@@ -179,11 +179,11 @@ def test_a_call_right_at_the_fall_to_zero_is_not_lost(stack: Stack) -> None:
     """Calls every so often around the moment of scaling down always end with a Pod."""
 
     async def script(router: FakeRouter) -> None:
-        for pause in (1.9, 2.3, 2.7):
+        for pause in (0.0, 1.9, 2.3, 2.7):
+            await asyncio.sleep(pause)  # the moment of the call is what varies
             await router.received("edge")
             await until(lambda: stack.replicas("edge") == 1, "a Pod is asked for")
             await until(lambda: stack.status("edge")["readyReplicas"] == 1, "ready")
-            await asyncio.sleep(pause)
 
     play(stack, script)
 

@@ -12,6 +12,7 @@ from services.workflow.store import streams
 from services.workflow.store.jetstream import JetStream, Unavailable
 from services.workflow.store.runs import RunStore
 from tests.support.bus import Bus, running_bus
+from tests.support.patience import until
 from tests.support.stores import HEAD, play, ref, transition
 
 
@@ -38,12 +39,10 @@ def test_no_append_is_lost_or_doubled_by_kills_of_nats_server(tmp_path: Path) ->
                     tasks.create_task(write(number))
                 for _ in range(rounds):
                     before = dict(counts)
-                    while any(counts[number] < before[number] + 20 for number in counts):  # noqa: ASYNC110
-                        await asyncio.sleep(0.01)  # writers say how far they are by a number alone
+                    await until(lambda before=before: all(counts[n] >= before[n] + 20 for n in counts))  # type: ignore[misc]
                     await asyncio.to_thread(bus.restart)
                 before = dict(counts)
-                while any(counts[number] == before[number] for number in counts):  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+                await until(lambda: all(counts[number] > before[number] for number in counts))
                 stop.set()
             for number, count in counts.items():
                 found = [page.message for page in await runs.page(ref(f"w{number}"), limit=1_000_000)]

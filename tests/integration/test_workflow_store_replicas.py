@@ -13,6 +13,7 @@ from services.workflow.store.jetstream import JetStream
 from services.workflow.store.runs import RunStore
 from services.workflow.store.timers import Due, TimerStore
 from tests.support.buscluster import BusCluster, running_buscluster
+from tests.support.patience import until
 from tests.support.stores import HEAD, play, ref, transition
 
 ROUNDS = int(os.environ.get("FAAS_TEST_ROUNDS", "1"))
@@ -80,11 +81,9 @@ async def survives_leaders(js: JetStream, cluster: BusCluster) -> None:
             leader = cluster.nodes[info["cluster"]["leader"]]
             await asyncio.to_thread(leader.kill)
             before = dict(counts)
-            while any(counts[number] < before[number] + 5 for number in counts):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+            await until(lambda before=before: all(counts[n] >= before[n] + 5 for n in counts))  # type: ignore[misc]
             leader.start()
-            while len(set(fired)) < 3 * (round_ + 1):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+            await until(lambda round_=round_: len(set(fired)) == 3 * (round_ + 1))  # type: ignore[misc]
         stop.set()
         await asyncio.wait(writers)
         consuming.cancel()

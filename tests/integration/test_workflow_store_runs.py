@@ -261,7 +261,7 @@ def test_a_thousand_runs_are_read_in_bulk(bus: Bus, record_property: Callable[[s
         print(f"1,000 histories of 6 transitions: {took:.0f} ms")
         assert set(found) == set(wanted)
         for run, stored in found.items():
-            if stored.history.snapshot:
+            if int(run.name[1:]) % 10 == 0:
                 assert stored.history.snapshot == f"state of {run}".encode()
                 assert stored.history.messages == []
             else:
