@@ -1,12 +1,11 @@
 """Calls through a router with a real bus and real Pods; the test speaks for the watches."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 import pytest
-import uvloop
 from nats.aio.msg import Msg
 
 from services.contracts import headers, subjects
@@ -14,10 +13,17 @@ from services.contracts.messages import Description, LoadReport, Progress
 from services.contracts.names import FunctionRef
 from tests.support.bus import Bus, running_bus
 from tests.support.patience import until
-from tests.support.pod import BUSY, DRAINING, OK, Answer, Request, TestPod, http_answer, running_pod
-from tests.support.router import ADD, InProcess, client, function, not_ready, pod, router_in_process, settle
-
-Scene = Callable[[InProcess], Coroutine[Any, Any, None]]
+from tests.support.pod import Answer, Gate, Request, http_answer, running_pod
+from tests.support.router import (
+    ADD,
+    InProcess,
+    client,
+    function,
+    not_ready,
+    play_with_router,
+    pod,
+    settle,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,36 +37,13 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
 def play(bus: Bus) -> Callable[..., None]:
     """Plays a scene with a router of its own."""
 
-    def run(scene: Scene, **settings: Any) -> None:
-        async def main() -> None:
-            async with asyncio.timeout(60), router_in_process(bus, **settings) as router:
-                await scene(router)
-
-        uvloop.run(main())
-
-    return run
-
-
-class Gate:
-    """A behaviour that answers when it is opened."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-
-    async def behave(self, request: Request) -> Answer:
-        await self.open.wait()
-        return OK
-
-
-def address(one: TestPod) -> tuple[str, int]:
-    """Where a Pod listens."""
-    return one.host, one.port
+    return partial(play_with_router, bus)
 
 
 def test_a_call_is_answered_by_the_pod(play: Callable[..., None]) -> None:
     async def scene(router: InProcess) -> None:
         async with running_pod() as one:
-            router.put(function(), pod(address(one), "add-1"))
+            router.put(function(), pod(one.address, "add-1"))
             reply = await router.call(b'{"x":3}', Faas_Id="call-1", Faas_Timeout_Ms="5000", Content_Type="text/x")
             assert reply.status == 200
             assert reply.body == b'{"ok":true}'
@@ -89,7 +72,7 @@ def test_an_http_function_gets_method_path_and_query_and_all_cookies_come_back(p
 
     async def scene(router: InProcess) -> None:
         async with running_pod(behave) as one:
-            router.put(function(), pod(address(one)))
+            router.put(function(), pod(one.address))
             reply = await router.call(
                 Faas_Http_Method="PUT", Faas_Http_Path="/a/b", Faas_Http_Query="q=1", Cookie="k=v"
             )
@@ -122,7 +105,7 @@ def test_bad_headers_are_refused_before_any_pod_sees_them(
 ) -> None:
     async def scene(router: InProcess) -> None:
         async with running_pod() as one:
-            router.put(function(), pod(address(one)))
+            router.put(function(), pod(one.address))
             assert (await router.call(**fields)).code == code
             assert not one.requests
 
@@ -153,189 +136,6 @@ def test_a_function_without_pods_is_starting_or_says_why_not(play: Callable[...,
     play(scene)
 
 
-def test_a_call_that_waits_is_answered_by_the_first_pod(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        async with running_pod() as one:
-            router.put(function(coldStart="Wait"))
-            by_function = asyncio.create_task(router.call())
-            await until(lambda: router.router.forwarder.queue.calls == 1)
-            router.put(function())
-            by_caller = asyncio.create_task(router.call(Faas_Cold_Start="wait=10"))
-            await until(lambda: router.router.forwarder.queue.calls == 2)
-            router.put(pod(address(one)))
-            assert [(await call).status for call in (by_function, by_caller)] == [200, 200]
-
-    play(scene)
-
-
-def test_a_wait_ends_with_its_seconds_its_deadline_or_a_new_failure(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        whole, broken = function(), function(ready=not_ready("CrashLoopBackOff"))
-        router.put(whole)
-        assert (await router.call(Faas_Cold_Start="wait=0")).code == "function_starting"
-        assert (await router.call(Faas_Cold_Start="wait=1")).code == "function_starting"
-        reply = await router.call(Faas_Cold_Start="wait=30", Faas_Timeout_Ms="150")
-        assert (reply.status, reply.code) == (504, "deadline_exceeded")
-        waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
-        await until(lambda: router.router.forwarder.queue.calls == 1)
-        router.change(whole, broken)
-        assert (await waiting).code == "function_unavailable"
-        waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
-        await until(lambda: router.router.forwarder.queue.calls == 1)
-        router.change(broken, broken)
-        router.remove(broken)
-        assert (await waiting).code == "function_not_found"
-
-    play(scene)
-
-
-def test_a_pod_that_is_not_ready_yet_is_probed_while_calls_wait(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        async with running_pod() as one:
-            one.healthy = False
-            starting = pod(address(one), "add-1", "u1", ready=False)
-            router.put(function(), starting)
-            assert (await router.call()).code == "function_starting"
-            assert one.connections == 0, "nobody waits, so nobody asks"
-            waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
-            await until(lambda: one.connections == 1)
-            assert not one.requests
-            one.healthy = True
-            assert (await waiting).status == 200
-            router.put(starting)
-            assert (await router.call()).status == 200, "the same word of the watch does not undo it"
-            router.put(pod(address(one), "add-1", "u1", ready=True), starting)
-            assert (await router.call()).code == "function_starting"
-
-    play(scene)
-
-
-def test_concurrency_holds_and_the_rest_waits_in_order(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        gate = Gate()
-        async with running_pod(gate.behave) as one, running_pod(gate.behave) as two:
-            router.put(function(concurrency=3), pod(address(one)), pod(address(two)))
-            calls = [asyncio.create_task(router.call(Faas_Id=f"c{number}")) for number in range(10)]
-            await until(lambda: one.running == two.running == 3 and router.router.forwarder.queue.calls == 4)
-            gate.open.set()
-            assert {(await call).status for call in calls} == {200}
-            assert one.most_running == two.most_running == 3
-            assert set(one.runs.values()) | set(two.runs.values()) == {1}
-
-    play(scene)
-
-
-def test_a_full_queue_answers_overloaded(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        gate = Gate()
-        async with running_pod(gate.behave) as one:
-            router.put(function(concurrency=1), pod(address(one)))
-            calls = [asyncio.create_task(router.call()) for _ in range(3)]
-            await until(lambda: router.router.forwarder.queue.calls == 2)
-            reply = await router.call()
-            assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "overloaded", "1")
-            gate.open.set()
-            assert {(await call).status for call in calls} == {200}
-
-    play(scene, function_queue_calls="2")
-
-
-def test_a_waiting_call_ends_at_its_deadline_and_never_starts(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        gate = Gate()
-        async with running_pod(gate.behave) as one:
-            router.put(function(concurrency=1), pod(address(one)))
-            first = asyncio.create_task(router.call())
-            await until(lambda: one.running == 1)
-            reply = await router.call(Faas_Id="late", Faas_Timeout_Ms="100")
-            assert (reply.status, reply.code) == (504, "deadline_exceeded")
-            reply = await router.call(Faas_Id="patient")
-            assert (reply.status, reply.code) == (503, "overloaded"), "max_wait bounds those without a deadline"
-            gate.open.set()
-            assert (await first).status == 200
-            assert set(one.runs) & {"late", "patient"} == set()
-
-    play(scene, max_wait="0.2")
-
-
-def test_a_pod_that_outlives_the_timeout_or_deadline_is_given_up(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        gate = Gate()
-        async with running_pod(gate.behave) as one:
-            router.put(function(timeout="100ms", concurrency=1), pod(address(one)))
-            began = asyncio.get_running_loop().time()
-            reply = await router.call()
-            assert (reply.status, reply.code) == (504, "deadline_exceeded")
-            assert 0.55 < asyncio.get_running_loop().time() - began < 20, "the timeout and half a second of grace"
-            router.put(function(timeout="60s", concurrency=1))
-            began = asyncio.get_running_loop().time()
-            assert (await router.call(Faas_Timeout_Ms="50")).code == "deadline_exceeded"
-            assert asyncio.get_running_loop().time() - began < 20
-            gate.open.set()
-            assert (await router.call()).status == 200
-            assert one.connections == 3, "a connection with an answer owing is not used again"
-
-    play(scene)
-
-
-def test_busy_and_draining_pods_pass_the_call_on(play: Callable[..., None]) -> None:
-    async def busy_once(request: Request) -> Answer:
-        return BUSY if request.id == "first" and full.runs["first"] == 1 else OK
-
-    async def draining(request: Request) -> Answer:
-        return DRAINING
-
-    full = TestPod(busy_once)
-
-    async def scene(router: InProcess) -> None:
-        await full.start()
-        try:
-            router.put(function(), pod(address(full), "full"))
-            assert (await router.call(Faas_Id="first")).headers["Faas-Pod"] == "full"
-            assert full.runs["first"] == 2, "busy: tried again a little later"
-            async with running_pod(draining) as ending:
-                ending.healthy = False
-                router.put(pod(address(ending), "ending"))
-                for _ in range(6):
-                    assert (await router.call()).headers["Faas-Pod"] == "full"
-                assert sum(ending.runs.values()) == 1, "who drains is not asked again"
-        finally:
-            full.stop()
-
-    play(scene)
-
-
-def test_a_pod_that_refuses_is_left_and_comes_back(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        async with running_pod() as one, running_pod() as two:
-            two.stop()
-            router.put(function(), pod(address(one), "one"), pod(address(two), "two"))
-            for _ in range(4):
-                assert (await router.call()).headers["Faas-Pod"] == "one"
-            await two.start()
-            seen = set()
-            async with asyncio.timeout(10):
-                while seen != {"one", "two"}:
-                    seen.add((await router.call()).headers["Faas-Pod"])
-
-    play(scene)
-
-
-def test_when_the_only_pod_refuses_the_hint_comes_within_the_second(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        async with running_pod() as one:
-            one.stop()
-            router.put(function(), pod(address(one)))
-            reply = await router.call()
-            assert (reply.status, reply.code) == (503, "function_starting")
-            waiting = asyncio.create_task(router.call(Faas_Cold_Start="wait"))
-            await until(lambda: router.router.forwarder.queue.calls == 1)
-            await one.start()
-            assert (await waiting).status == 200
-
-    play(scene)
-
-
 def test_answers_beyond_the_limits_are_too_large(play: Callable[..., None]) -> None:
     async def behave(request: Request) -> Answer:
         size = int(request.body)
@@ -343,7 +143,7 @@ def test_answers_beyond_the_limits_are_too_large(play: Callable[..., None]) -> N
 
     async def scene(router: InProcess) -> None:
         async with running_pod(behave) as one:
-            router.put(function(), pod(address(one)))
+            router.put(function(), pod(one.address))
             for size in (headers.MAX_PAYLOAD + 1, headers.MAX_PAYLOAD, -70_000):
                 reply = await router.call(str(size).encode())
                 assert (reply.status, reply.code) == (500, "result_too_large"), size
@@ -351,31 +151,6 @@ def test_answers_beyond_the_limits_are_too_large(play: Callable[..., None]) -> N
             assert (reply.status, len(reply.body)) == (200, headers.MAX_PAYLOAD - 300)
 
     play(scene)
-
-
-def test_before_the_first_lists_calls_wait(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        async with running_pod() as one:
-            unknown = asyncio.create_task(router.call(ref=FunctionRef("default", "other")))
-            known = asyncio.create_task(router.call())
-            await until(lambda: router.router.forwarder.queue.calls == 2)
-            router.put(function())
-            late = asyncio.create_task(router.call())
-            await until(lambda: router.router.forwarder.queue.calls == 3)
-            router.put(pod(address(one)))
-            router.router.forwarder.on_synced()
-            assert [(await call).status for call in (known, late, unknown)] == [200, 200, 404]
-            assert router.router.table.routes[ADD].load.held == 0
-
-    play(scene, synced=False)
-
-
-def test_without_the_first_lists_calls_are_told_so(play: Callable[..., None]) -> None:
-    async def scene(router: InProcess) -> None:
-        reply = await router.call()
-        assert (reply.status, reply.code) == (503, "api_unavailable")
-
-    play(scene, synced=False, sync_wait="0.1")
 
 
 def test_describe(play: Callable[..., None]) -> None:
@@ -405,7 +180,7 @@ def test_events_reports_and_signs_of_life(play: Callable[..., None], bus: Bus) -
             await watcher.subscribe(subject, cb=keep)
         await settle(watcher)
         async with running_pod(gate.behave) as one:
-            router.put(function(concurrency=1), pod(address(one), "add-1"))
+            router.put(function(concurrency=1), pod(one.address, "add-1"))
             held = router.call(Faas_Id="long", Faas_Progress=subjects.progress("gw"))
             calls = [asyncio.create_task(held), asyncio.create_task(router.call(Faas_Id="next"))]
             await until(lambda: any(message.subject == subjects.progress("gw") for message in seen))
@@ -443,7 +218,7 @@ def test_a_plain_client_of_another_account_is_served(play: Callable[..., None], 
         await caller.subscribe(subjects.RECEIVED_ALL, cb=keep)
         await settle(caller)
         async with running_pod() as one:
-            router.put(function(), pod(address(one)))
+            router.put(function(), pod(one.address))
             reply = await caller.request(subjects.invoke(ADD), b"{}", headers={"Faas-Progress": "faas.sys.progress.x"})
             assert (reply.headers or {})["Faas-Status"] == "200"
             await until(lambda: seen)
@@ -454,7 +229,7 @@ def test_a_plain_client_of_another_account_is_served(play: Callable[..., None], 
 def test_messages_that_are_no_requests_are_ignored(play: Callable[..., None]) -> None:
     async def scene(router: InProcess) -> None:
         async with running_pod() as one:
-            router.put(function(), pod(address(one)))
+            router.put(function(), pod(one.address))
             await router.client.publish(subjects.invoke(ADD), b"{}")
             await router.client.publish(subjects.invoke(ADD), b"{}", reply="faas.sys.load")
             assert (await router.call()).status == 200

@@ -35,7 +35,7 @@ def play(bus: Bus) -> Callable[[Scene], None]:
                 asyncio.timeout(110),
                 router_in_process(bus) as router,
                 running_pod() as one,
-                running_proxy((one.host, one.port)) as proxy,
+                running_proxy(one.address) as proxy,
             ):
                 await scene(router, one, proxy)
 
@@ -145,7 +145,7 @@ def test_a_pod_killed_in_the_middle_of_a_call(play: Callable[[Scene], None]) -> 
             return OK
 
         one.behave = never
-        router.put(function(), pod((one.host, one.port)))
+        router.put(function(), pod(one.address))
         call = asyncio.create_task(router.call(**CALL))
         await until(lambda: one.running == 1)
         one.stop()
@@ -158,7 +158,7 @@ def test_a_pod_killed_in_the_middle_of_a_call(play: Callable[[Scene], None]) -> 
 
 def test_a_connection_that_the_pod_closed_while_idle_is_not_used(play: Callable[[Scene], None]) -> None:
     async def scene(router: InProcess, one: TestPod, proxy: Proxy) -> None:
-        router.put(function(), pod((one.host, one.port)))
+        router.put(function(), pod(one.address))
         for number in range(30):
             one.close_connections()
             if number % 2:
@@ -209,7 +209,7 @@ def test_strange_answers(play: Callable[[Scene], None], answer: bytes, status: i
             return answer
 
         one.behave = strange
-        router.put(function(), pod((one.host, one.port)))
+        router.put(function(), pod(one.address))
         reply = await router.call(Faas_Id="strange")
         assert (reply.status, reply.code) == (status, code)
         assert one.runs["strange"] == 1
@@ -221,7 +221,7 @@ def test_strange_answers(play: Callable[[Scene], None], answer: bytes, status: i
 
 def test_idle_connections_are_closed_before_servers_close_them(play: Callable[[Scene], None]) -> None:
     async def scene(router: InProcess, one: TestPod, proxy: Proxy) -> None:
-        router.put(function(), pod((one.host, one.port)))
+        router.put(function(), pod(one.address))
         for _ in range(3):  # a machine that stalls may be late once
             assert (await router.call()).status == 200
             assert len(one.open_connections) == 1

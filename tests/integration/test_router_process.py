@@ -58,7 +58,7 @@ class Stage:
 
     def add_pod(self, one: TestPod, name: str, ready: bool = True) -> None:
         """Creates a Pod with the address of ``one``."""
-        document = pod_object((one.host, one.port), name, ready=ready)
+        document = pod_object(one.address, name, ready=ready)
         container = {"name": "function", "image": "localhost/faas-process:1"}
         document["spec"]["containers"][0].update(container)
         del document["metadata"]["uid"]

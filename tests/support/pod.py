@@ -43,6 +43,17 @@ async def say_ok(request: Request) -> Answer:
     return OK
 
 
+class Gate:
+    """A behaviour that answers when it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    async def behave(self, request: Request) -> Answer:
+        await self.open.wait()
+        return OK
+
+
 @dataclass
 class TestPod:
     """Listens on ``host:port``. ``behave`` answers calls; None closes the connection without an answer."""
@@ -61,6 +72,11 @@ class TestPod:
     connections: int = 0
     _server: asyncio.Server | None = None
     open_connections: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return self.host, self.port
 
     async def start(self) -> None:
         """Listens; on the same port as before when it did already."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import nats
+import uvloop
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -193,6 +194,16 @@ async def router_in_process(bus: Bus, *, synced: bool = True, **settings: str) -
             await close_clients()
             await connection.close()
     assert not errors, errors
+
+
+def play_with_router(bus: Bus, scene: Callable[[InProcess], Coroutine[Any, Any, None]], **settings: Any) -> None:
+    """Plays a scene with a router of its own in this process."""
+
+    async def main() -> None:
+        async with asyncio.timeout(60), router_in_process(bus, **settings) as router:
+            await scene(router)
+
+    uvloop.run(main())
 
 
 @contextlib.contextmanager
