@@ -96,6 +96,9 @@ def test_bodies_by_content_type() -> None:
     assert body_of("text", "text/plain; charset=utf-8")[0] == b"text"
     assert body_of({"a": 1}, "application/merge-patch+json")[0] == b'{"a":1}'
     assert body_of({"a": "b c", "d": [1, 2]}, "application/x-www-form-urlencoded")[0] == b"a=b+c&d=1&d=2"
+    assert body_of({"a": 1}, "application/x-amz-json-1.1")[0] == b'{"a":1}'
+    assert body_of('{"a":1}', "application/x-ndjson")[0] == b'{"a":1}'
+    assert (body_of(5, "text/plain")[0], body_of(True, "text/plain")[0]) == (b"5", b"true")
     with pytest.raises(CallError, match="text/xml takes a text"):
         body_of({"a": 1}, "text/xml")
 

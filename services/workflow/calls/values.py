@@ -102,4 +102,6 @@ def body_of(value: Any, content_type: str) -> tuple[bytes | None, str]:
         return urlencode(query_of(value)).encode(), content_type
     if isinstance(value, str):
         return value.encode(), content_type
-    raise configuration(f"body: {kind} takes a text, not {'an object' if isinstance(value, dict) else 'such a value'}")
+    if "json" in kind or not isinstance(value, dict | list):  # application/x-amz-json-1.1; a number as its digits
+        return msgspec.json.encode(value), content_type
+    raise configuration(f"body: {kind} takes a text, not {'an object' if isinstance(value, dict) else 'a list'}")
