@@ -66,8 +66,7 @@ def _run_completed(events: _Events, state: State, record: r.RunCompleted) -> Non
 
 
 def _run_faulted(events: _Events, state: State, record: r.RunFaulted) -> None:
-    for frame_id in _up(state, record.frame, None):
-        events.task("faulted", state.frames[frame_id].pointer, error=record.error)
+    _broken_off(events, state, ROOT, record.frame, record.error)
     events.run("faulted", error=record.error)
 
 
@@ -129,11 +128,16 @@ def _all_end(events: _Events, state: State, ended: int) -> None:
 
 
 def _error_caught(events: _Events, state: State, record: r.ErrorCaught) -> None:
-    faulted = _up(state, record.origin, record.frame)
-    for frame_id in reversed(state.below(record.frame)):
+    _broken_off(events, state, record.frame, record.origin, record.error)
+
+
+def _broken_off(events: _Events, state: State, above: int, origin: int, error: dict[str, Any]) -> None:
+    """An error ends all tasks inside ``above``: those around its origin fault, others are cancelled."""
+    faulted = _up(state, origin, above)
+    for frame_id in reversed(state.below(above)):
         pointer = state.frames[frame_id].pointer
         if frame_id in faulted:
-            events.task("faulted", pointer, error=record.error)
+            events.task("faulted", pointer, error=error)
         else:
             events.task("cancelled", pointer)
 

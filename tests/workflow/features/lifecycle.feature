@@ -106,3 +106,33 @@ Feature: Lifecycle Events
     And a should be cancelled
     And both should complete
     And outer should complete
+
+  Scenario: What is under way when the workflow faults is cancelled
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: what-is-under-way-when-the-workflow-faults-is-canc, version: '1.0.0' }
+    do:
+      - both: { fork: { branches: [ { a: { do: [ { slow: { wait: PT1H } } ] } }, { no: { raise: { error: { type: https://x.example/late, status: 409, title: Late, detail: It is late } } } } ] } }
+    """
+    When the workflow is executed
+    Then the workflow should fault
+    And no should fault
+    And both should fault
+    And slow should be cancelled
+    And a should be cancelled
+    And the lifecycle events should include:
+    """yaml
+    [ task.cancelled, task.faulted, task.cancelled, task.faulted, workflow.faulted ]
+    """
+
+  Scenario: What is under way inside a task that takes too long is cancelled
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: what-is-under-way-inside-a-task-that-takes-too-lon, version: '1.0.0' }
+    do:
+      - outer: { do: [ { slow: { wait: PT1H } } ], timeout: { after: PT1S } }
+    """
+    When the workflow is executed
+    Then the workflow should fault
+    And slow should be cancelled
+    And outer should fault
