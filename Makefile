@@ -27,7 +27,7 @@ test: $(VENV)/.installed-dev
 
 # What of tests/integration meets an API server that need not be ours.
 ON_LEVEL1 := $(patsubst %,tests/integration/test_%.py, common_watch controllers_replicaset deploy_install gateway_api \
-	gateway_logs gateway_router gateway_workflows kubelet_faults kubelet_kubectl kubelet_pods router_process \
+	gateway_logs gateway_router gateway_workflows kubelet_faults kubelet_kubectl kubelet_pods kubelet_probes router_process \
 	scaler_deploy scaler_election scaler_outages scaler_scaling workflow_controller workflow_service_runs)
 
 # The long campaign of kill -9 under runs of workflows; it ends by itself, after so many kills or minutes.

@@ -13,10 +13,9 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import Kubelet, process_pod, processes_of, running_kubelet
+from tests.support.kubelet import PODS, Kubelet, container_of, is_ready, process_pod, processes_of, running_kubelet
 from tests.support.patience import PATIENCE, eventually
 
-PODS = "/api/v1/namespaces/default/pods"
 COUNTING = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -48,16 +47,6 @@ def kubelet(server: ApiServer, tmp_path: Path) -> Iterator[Kubelet]:
 @pytest.fixture
 def api(server: ApiServer, kubelet: Kubelet) -> Api:
     return Api(server)
-
-
-def container_of(api: Api, name: str) -> dict[str, Any]:
-    status = api.get(f"{PODS}/{name}").get("status", {})
-    return dict(next(iter(status.get("containerStatuses", [])), {}))
-
-
-def is_ready(api: Api, name: str) -> bool:
-    conditions = api.get(f"{PODS}/{name}").get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def start_counting_pod(api: Api, kubelet: Kubelet, name: str = "count") -> Path:

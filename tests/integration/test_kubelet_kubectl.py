@@ -9,10 +9,9 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import process_pod, running_kubelet
+from tests.support.kubelet import PODS, process_pod, running_kubelet
 from tests.support.patience import eventually
 
-PODS = "/api/v1/namespaces/default/pods"
 TALK = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("ended", flush=True)))

@@ -15,22 +15,20 @@ import pytest
 from cli.local import pki
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.kubelet import Kubelet, process_pod, processes_of, running_kubelet
+from tests.support.kubelet import (
+    PODS,
+    Kubelet,
+    container_of,
+    fetch,
+    is_ready,
+    logs,
+    process_pod,
+    reasons,
+    running_kubelet,
+    status_of,
+)
 from tests.support.patience import eventually
 
-PODS = "/api/v1/namespaces/default/pods"
-WEB_SERVER = """
-import http.server, os, signal, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if not os.path.exists(os.environ["HOME"] + "/sick") else 500)
-        self.end_headers()
-    def log_message(self, *_): pass
-signal.signal(signal.SIGTERM, lambda *_: (print("bye", flush=True), os._exit(0)))
-print("up", flush=True)
-http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
-"""
-READINESS = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}}
 SLEEP = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); print('up'); time.sleep(600)"
 
 
@@ -56,41 +54,6 @@ def api(server: ApiServer, kubelet: Kubelet) -> Iterator[Api]:
     eventually(lambda: not api.items(PODS), "all Pods are gone")
 
 
-def status_of(api: Api, name: str) -> dict[str, Any]:
-    return dict(api.get(f"{PODS}/{name}").get("status", {}))
-
-
-def container_of(api: Api, name: str) -> dict[str, Any]:
-    return dict(next(iter(status_of(api, name).get("containerStatuses", [])), {}))
-
-
-def is_ready(api: Api, name: str) -> bool:
-    conditions = {one["type"]: one["status"] for one in status_of(api, name).get("conditions", [])}
-    return conditions.get("Ready") == "True"
-
-
-def reasons(api: Api, name: str) -> set[str]:
-    events = api.items("/api/v1/namespaces/default/events")
-    return {event["reason"] for event in events if event["involvedObject"]["name"] == name}
-
-
-def fetch(api: Api, kubelet: Kubelet, path: str, client: pki.KeyPair | None, tmp_path: Path) -> str:
-    """What the kubelet's HTTPS endpoint answers to a client with this certificate."""
-    node = api.get("/api/v1/nodes/node-1")
-    port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
-    context = kubelet.server.ssl_context()
-    if client is not None:
-        pki.write_key_pair(client, tmp_path / "client.crt", tmp_path / "client.key")
-        context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
-    with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", context=context, timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-def logs(api: Api, kubelet: Kubelet, tmp_path: Path, name: str, query: str = "") -> str:
-    client = pki.issue_client_certificate(kubelet.server.authority, "api-server")
-    return fetch(api, kubelet, f"/containerLogs/default/{name}/main{query}", client, tmp_path)
-
-
 def test_the_node_is_registered_with_a_lease(api: Api) -> None:
     node = api.get("/api/v1/nodes/node-1")
     assert {one["type"]: one["status"] for one in node["status"]["conditions"]}["Ready"] == "True"
@@ -98,82 +61,6 @@ def test_the_node_is_registered_with_a_lease(api: Api) -> None:
     path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1"
     lease = eventually(lambda: api.find(path), "the lease")
     assert lease["spec"]["holderIdentity"] == "node-1"
-
-
-def test_a_pod_becomes_ready_answers_and_ends(api: Api, kubelet: Kubelet, tmp_path: Path) -> None:
-    began = time.monotonic()
-    api.create(PODS, process_pod("web", WEB_SERVER, container=READINESS))
-    eventually(lambda: is_ready(api, "web"), "ready")
-    print(f"created to ready: {(time.monotonic() - began) * 1000:.0f} ms, a Python start included")
-    status = status_of(api, "web")
-    assert status["phase"] == "Running"
-    assert status["podIP"].startswith("127.")
-    assert 64 <= int(status["podIP"].split(".")[1]) <= 127
-    assert status["podIPs"] == [{"ip": status["podIP"]}]
-    assert status["containerStatuses"][0]["restartCount"] == 0
-    with urllib.request.urlopen(f"http://{status['podIP']}:8080/healthz", timeout=5) as answer:
-        assert answer.status == 200
-    assert logs(api, kubelet, tmp_path, "web") == "up\n"
-    api.delete(f"{PODS}/web")
-    eventually(lambda: api.find(f"{PODS}/web") is None, "gone")
-    assert processes_of(kubelet.directory) == []
-    eventually(lambda: not list((kubelet.directory / "pods").iterdir()), "its directory is gone")
-    eventually(lambda: {"Started", "Killing"} <= reasons(api, "web"), "events")
-
-
-def test_unready_and_ready_again(api: Api, kubelet: Kubelet) -> None:
-    probe = READINESS["readinessProbe"] | {"failureThreshold": 1}
-    created = api.create(PODS, process_pod("moody", WEB_SERVER, container={"readinessProbe": probe}))
-    eventually(lambda: is_ready(api, "moody"), "ready")
-    sick = kubelet.directory / "pods" / created["metadata"]["uid"] / "dir" / "sick"
-    sick.touch()
-    eventually(lambda: not is_ready(api, "moody"), "unready")
-    assert container_of(api, "moody")["restartCount"] == 0
-    sick.unlink()
-    eventually(lambda: is_ready(api, "moody"), "ready again")
-    eventually(lambda: "Unhealthy" in reasons(api, "moody"), "event")
-
-
-def test_a_failed_liveness_probe_restarts(api: Api, kubelet: Kubelet) -> None:
-    probe = READINESS["readinessProbe"] | {"failureThreshold": 1}
-    created = api.create(PODS, process_pod("live", WEB_SERVER, container=READINESS | {"livenessProbe": probe}))
-    eventually(lambda: is_ready(api, "live"), "ready")
-    sick = kubelet.directory / "pods" / created["metadata"]["uid"] / "dir" / "sick"
-    sick.touch()
-    eventually(lambda: container_of(api, "live")["restartCount"] == 1, "restarted")
-    sick.unlink()
-    eventually(lambda: is_ready(api, "live"), "ready again")
-
-
-def test_tcp_and_startup_probes(api: Api) -> None:
-    probes = {
-        "startupProbe": {"tcpSocket": {"port": "web"}, "periodSeconds": 1, "failureThreshold": 30},
-        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
-        "ports": [{"name": "web", "containerPort": 8080}],
-    }
-    api.create(PODS, process_pod("tcp", WEB_SERVER, container=probes))
-    eventually(lambda: is_ready(api, "tcp"), "ready")
-    assert container_of(api, "tcp")["started"] is True
-
-
-def test_exec_probes_see_the_container_s_environment(api: Api, kubelet: Kubelet) -> None:
-    command = ["sh", "-c", 'test "$HOME" = "$PWD" && test -e "$HOME/well"']
-    probe = {"exec": {"command": command}, "periodSeconds": 1, "failureThreshold": 1}
-    created = api.create(PODS, process_pod("exec", SLEEP, container={"readinessProbe": probe}))
-    eventually(lambda: container_of(api, "exec").get("state", {}).get("running"), "running")
-    well = kubelet.directory / "pods" / created["metadata"]["uid"] / "dir" / "well"
-    assert not is_ready(api, "exec")
-    well.touch()
-    eventually(lambda: is_ready(api, "exec"), "ready")
-    well.unlink()
-    eventually(lambda: not is_ready(api, "exec"), "unready")
-
-
-def test_a_startup_probe_that_never_succeeds_restarts(api: Api) -> None:
-    probe = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
-    api.create(PODS, process_pod("slow", SLEEP, container={"startupProbe": probe}))
-    eventually(lambda: container_of(api, "slow").get("restartCount") == 1, "restarted")
-    eventually(lambda: {"Unhealthy", "Killing"} <= reasons(api, "slow"), "events")
 
 
 def test_environment_and_volumes(api: Api, kubelet: Kubelet) -> None:

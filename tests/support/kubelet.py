@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import msgspec
 
 from cli.local import pki
+from tests.support.api import Api
 from tests.support.apiserver import ApiServer
 from tests.support.patience import PATIENCE
 from tests.support.patience import eventually as eventually
+
+PODS = "/api/v1/namespaces/default/pods"
 
 
 class Kubelet(msgspec.Struct):
@@ -115,3 +119,43 @@ def process_pod(name: str, script: str, **spec: Any) -> dict[str, Any]:
             **spec,
         },
     }
+
+
+def status_of(api: Api, name: str) -> dict[str, Any]:
+    """The status of a Pod; empty before it has one."""
+    return dict(api.get(f"{PODS}/{name}").get("status", {}))
+
+
+def container_of(api: Api, name: str) -> dict[str, Any]:
+    """The status of its first container; empty before it has one."""
+    return dict(next(iter(status_of(api, name).get("containerStatuses", [])), {}))
+
+
+def is_ready(api: Api, name: str) -> bool:
+    """Whether its condition Ready holds."""
+    conditions = {one["type"]: one["status"] for one in status_of(api, name).get("conditions", [])}
+    return conditions.get("Ready") == "True"
+
+
+def reasons(api: Api, name: str) -> set[str]:
+    """The reasons of the events about it."""
+    events = api.items("/api/v1/namespaces/default/events")
+    return {event["reason"] for event in events if event["involvedObject"]["name"] == name}
+
+
+def fetch(api: Api, kubelet: Kubelet, path: str, client: pki.KeyPair | None, tmp_path: Path) -> str:
+    """What the kubelet's HTTPS endpoint answers to a client with this certificate."""
+    node = api.get("/api/v1/nodes/node-1")
+    port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
+    context = kubelet.server.ssl_context()
+    if client is not None:
+        pki.write_key_pair(client, tmp_path / "client.crt", tmp_path / "client.key")
+        context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
+    with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", context=context, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def logs(api: Api, kubelet: Kubelet, tmp_path: Path, name: str, query: str = "") -> str:
+    """What the kubelet's endpoint tells of its log."""
+    client = pki.issue_client_certificate(kubelet.server.authority, "api-server")
+    return fetch(api, kubelet, f"/containerLogs/default/{name}/main{query}", client, tmp_path)
