@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -109,6 +110,18 @@ def running_gateway(directory: Path, bus: Bus, kubeconfig: Path | None = None, *
             gateway.process.wait()
 
 
+def raw(gateway: Gateway, request: bytes, half_close: bool = False) -> bytes:
+    """All that comes back for some bytes, until the gateway closes the connection."""
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as client:
+        client.sendall(request)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := client.recv(65536):
+            received += chunk
+        return received
+
+
 def error_of(answer: Answer) -> tuple[int, str]:
     """Status and code of an error, which its header tells as well."""
     code = str(msgspec.json.decode(answer.body)["code"])
@@ -163,6 +176,11 @@ class Routers:
     held: list[Msg] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _client: Client | None = None
+
+    def clear(self) -> None:
+        """Forgets what one test told it and what it heard."""
+        for kept in (self.answers, self.descriptions, self.calls, self.held):
+            kept.clear()
 
     async def _serve(self, started: threading.Event, stop: asyncio.Event) -> None:
         self._client = await nats.connect(self.url, inbox_prefix="_INBOX.router", max_reconnect_attempts=-1,
