@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.workflow.ctk.driver import Case, Outcome
 from tests.workflow.ctk.memory import MemoryDriver
 from tests.workflow.ctk.run import run_directory
 
@@ -122,6 +123,21 @@ def test_http_calls_go_to_the_stubs_that_hosts_are_mapped_to_and_nowhere_else(tm
             thread.join()
     assert Pets.seen == ["GET /pet/7?a=1 200", "POST /no 404"]
     assert "output has no path" in result.failure, "a faulted run has no output"
+
+
+class Defective(MemoryDriver):
+    def run(self, case: Case) -> Outcome:
+        raise KeyError("a defect")
+
+
+def test_what_goes_wrong_with_one_scenario_or_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.feature").write_text("Feature: x\nScenario: y\n  Given a\n  nonsense")
+    (tmp_path / "b.feature").write_text(FEATURE)
+    results = [str(result) for result in run_directory(tmp_path, Defective(), {})]
+    assert results[0].startswith("FAIL a.feature is no feature file: ")
+    assert results[0].endswith("'nonsense' is no step")
+    assert [result.rpartition(": ")[2] for result in results[1:3]] == ["'a defect'", "'a defect'"]
+    assert len(list(run_directory(tmp_path / "b.feature", MemoryDriver(), {}))) == 3, "of one file alone"
 
 
 def test_the_runner_says_what_failed_and_exits_1(tmp_path: Path) -> None:

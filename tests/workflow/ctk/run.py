@@ -8,7 +8,7 @@ import msgspec
 from services.contracts.workflow import InvalidWorkflow
 from tests.workflow.ctk import errors, expectations, steps, tasks
 from tests.workflow.ctk.driver import Driver
-from tests.workflow.ctk.gherkin import Scenario, read
+from tests.workflow.ctk.gherkin import Scenario, WrongFeature, read
 from tests.workflow.ctk.phrases import Failed, World, carry_out
 
 _KNOWN = (steps, expectations, tasks, errors)
@@ -24,15 +24,22 @@ class Result(msgspec.Struct):
 
     def __str__(self) -> str:
         return f"{'FAIL' if self.failure else 'ok  '} {self.place} {self.name}" + (
-            f": {self.failure}" if self.failure else ""
+            f": {' '.join(self.failure.split())}" if self.failure else ""
         )
 
 
 def run_directory(directory: Path, driver: Driver, hosts: dict[str, str]) -> Iterator[Result]:
-    """Every scenario of every feature file in a directory and below. Raises WrongFeature."""
-    for path in sorted(directory.rglob("*.feature")):
-        for scenario in read(path):
-            place = f"{path.relative_to(directory)}:{scenario.line}"
+    """Every scenario of every feature file in a directory and below, or of one file. A file that can't be read is a
+    scenario that fails."""
+    base = directory.parent if directory.is_file() else directory
+    for path in [directory] if directory.is_file() else sorted(directory.rglob("*.feature")):
+        try:
+            scenarios = read(path)
+        except (WrongFeature, UnicodeDecodeError) as error:
+            yield Result(str(path.relative_to(base)), "is no feature file", str(error))
+            continue
+        for scenario in scenarios:
+            place = f"{path.relative_to(base)}:{scenario.line}"
             yield Result(place, scenario.name, run_scenario(scenario, driver, hosts))
 
 
@@ -44,4 +51,6 @@ def run_scenario(scenario: Scenario, driver: Driver, hosts: dict[str, str]) -> s
             carry_out(world, step.text, step.block)
         except (Failed, InvalidWorkflow, ValueError) as error:
             return f"{step.text} {error}"
+        except Exception as error:  # a defect of ours, or of a step: the other scenarios run all the same
+            return f"{step.text} {type(error).__name__}: {error}"
     return ""
