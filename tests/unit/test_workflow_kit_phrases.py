@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.contracts.workflow import InvalidWorkflow
+from services.contracts.workflow import InvalidWorkflow, Problem
+from services.contracts.workflow.problems import Kind
 from tests.workflow.ctk.driver import Case, Outcome, TaskResult
 from tests.workflow.ctk.gherkin import Scenario, Step
 from tests.workflow.ctk.run import run_scenario
@@ -136,6 +137,19 @@ def test_what_a_kit_gives_a_workflow(definition: str, given: list[tuple[str, str
     assert run_scenario(Scenario("x", 1, steps), driver, {}) == ""
     assert driver.case is not None
     assert (driver.case.definition, driver.case.input) == ("text", {"a": 1})
+
+
+@pytest.mark.parametrize(("kind", "passes"), [("rule", True), ("unsupported", False), ("shape", False)])
+def test_a_definition_that_breaks_a_rule_counts_as_one_that_faults(kind: Kind, passes: bool) -> None:
+    driver = Fixed(InvalidWorkflow([Problem("/do/0/a/then", kind, "nowhere", "a task")]))
+    steps = [Step("a workflow with definition:", "{}"), Step("the workflow is executed")]
+    expected = [
+        Step("the workflow should fault with error:", "status: 400"),
+        Step("the workflow should be refused at /do/0/a/then"),
+    ]
+    assert (run_scenario(Scenario("x", 1, [*steps, expected[0]]), driver, {}) == "") is passes
+    assert run_scenario(Scenario("x", 1, [*steps, expected[1]]), driver, {}) == ""
+    assert run_scenario(Scenario("x", 1, [*steps, Step("the workflow should complete")]), driver, {}) != ""
 
 
 def test_a_phrase_that_nobody_knows_fails() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from services.contracts.workflow import InvalidWorkflow
+from services.workflow.engine.errors import standard
 from tests.workflow.ctk.driver import Case, Driver, Outcome, TaskResult
 
 
@@ -33,13 +34,16 @@ class World:
 
     @property
     def outcome(self) -> Outcome:
-        """The run's outcome; it is executed now when no step has said so. Raises Failed, InvalidWorkflow."""
+        """The run's outcome; it is executed now when no step has said so. A definition that breaks a rule of the
+        language counts as one that faults: elsewhere it would, once it came to that. Raises Failed, InvalidWorkflow."""
         if self.ran is None and self.refused is None:
             if not self.case.definition:
                 raise Failed("there is no workflow")
             self.execute()
         if self.refused is not None:
-            raise self.refused
+            if any(problem.kind != "rule" for problem in self.refused.problems):
+                raise self.refused
+            return Outcome("faulted", error=standard("configuration", str(self.refused)).error)
         assert self.ran is not None
         return self.ran
 
