@@ -19,15 +19,18 @@ ANSWER_SECONDS = 10.0
 """How long a workflow service may take."""
 READ_SECONDS = 25.0
 """How long it may take to read a long history; the command line waits for 30 s."""
-WAIT_SECONDS = 5.0
-"""A wait is asked for in pieces of this length, so that a service that dies meanwhile is noticed."""
+FIRST_SECONDS = 3.0
+"""After so long what may be asked twice is asked again: a service that was killed with the question answers never."""
+WAIT_SECONDS = (1.0, 5.0)
+"""A wait is asked for in pieces, from the first to the longest, so that a service that dies meanwhile is noticed."""
+SILENCE_SECONDS = 2.0
+"""How late the answer to a piece may be. A run whose owner was killed has another after 1.5 s."""
 _PAUSE = 0.1
 """Seconds between two pieces: a service that is about to stop answers before its time."""
 LIST = "runs"
 """Stands where others have a name: a list is of a namespace."""
 _REPEATABLE = frozenset({"start", "get", "wait", "list", "trace", "definition", "history", "send"})
 """Asking these twice does what asking once does: a start has its run's id, an event its own."""
-_ATTEMPTS = 2
 _CHANGE_SECONDS = 4.0
 """How long ``draining`` is tried again: a run whose owner has died has another after about two seconds."""
 
@@ -74,10 +77,12 @@ class Control:
         FaasError."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
+        length, longest = WAIT_SECONDS
         while True:
-            piece = max(0.0, min(WAIT_SECONDS, end - loop.time()))
+            piece = max(0.0, min(length, end - loop.time()))
+            length = min(2 * length, longest)
             try:
-                answer = await self.ask("wait", ref, WaitRun(piece), piece + ANSWER_SECONDS)
+                answer = await self.ask("wait", ref, WaitRun(piece), piece + SILENCE_SECONDS)
             except FaasError as error:
                 # a service that restarts is not the run's end
                 if error.code is not Code.NO_WORKFLOW_SERVICE or loop.time() + 1 >= end:
@@ -92,15 +97,15 @@ class Control:
     ) -> Msg:
         loop = asyncio.get_running_loop()
         end = loop.time() + _CHANGE_SECONDS
-        silent = 0
+        patience = [FIRST_SECONDS, seconds] if verb in _REPEATABLE and seconds == ANSWER_SECONDS else [seconds]
         while True:
             try:
-                return _checked(await self._replies.request(subject, fields, body, "", seconds, watched=False))
+                return _checked(await self._replies.request(subject, fields, body, "", patience[0], watched=False))
             except FaasError as error:
                 if error.code is Code.DEADLINE_EXCEEDED:
-                    silent += 1
-                    if verb not in _REPEATABLE or silent == _ATTEMPTS or seconds > ANSWER_SECONDS:
+                    if not patience[1:]:
                         raise _silence(verb, seconds) from None
+                    del patience[0]
                 elif error.code is Code.NO_ROUTER:
                     raise FaasError(
                         Code.NO_WORKFLOW_SERVICE, "no workflow service takes requests at the moment", retry_after=1
