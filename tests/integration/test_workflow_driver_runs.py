@@ -20,7 +20,8 @@ from services.workflow.driver.recovery import Recovery
 from services.workflow.driver.routing import Routing
 from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Runs
-from services.workflow.driver.transitions import Transitions
+from services.workflow.driver.transitions import Broken, Transitions
+from services.workflow.store import streams
 from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import JetStream, Outrun
@@ -36,6 +37,7 @@ DOCUMENT = canonical(definition({"ask": {"call": "f", "with": {}}}))
 DIGEST = digest_of(DOCUMENT)
 HEAD = Head(str(ME), "running", "flow", "1.0.0", DIGEST, 1.0)
 NOTHING = cast(Any, None)
+OTHER_VERSION = b'[99,{"what":"ever"}]'
 
 
 class Workers:
@@ -171,6 +173,37 @@ def test_a_run_that_no_worker_could_take_up_is_taken_up_later(scene: Any, monkey
             assert (await here.obeyed.calls.get()).repeated
             assert here.workers.failing == 0
             scanning.cancel()
+
+    scene(story)
+
+
+def test_a_snapshot_of_another_version_is_ignored(scene: Any) -> None:
+    """Another version of the service wrote it; the history is there."""
+
+    async def story(js: JetStream) -> None:
+        async with driving(js) as here:
+            run = await here.begin(ref("upgraded"))
+            await here.obeyed.calls.get()
+            await here.store.snapshot(run.ref, run.last, OTHER_VERSION)
+            looked = await here.transitions.look(run.ref, DIGEST, driven=False)
+            assert looked.waiting[0].pointer == "/do/0/ask"
+            here.runs.release(run)
+            scanning = asyncio.create_task(here.recovery.run())
+            assert (await here.obeyed.calls.get()).repeated
+            scanning.cancel()
+
+    scene(story)
+
+
+def test_without_its_beginning_a_run_needs_a_snapshot_that_can_be_read(scene: Any) -> None:
+    async def story(js: JetStream) -> None:
+        async with driving(js) as here:
+            run = await here.begin(ref("long"))
+            last = await here.store.append(run.ref, EMPTY, HEAD, run.last)
+            await js.api(f"STREAM.PURGE.{streams.runs_of(run.ref)}", {"filter": streams.run(run.ref), "keep": 1})
+            await here.store.snapshot(run.ref, last, OTHER_VERSION)
+            with pytest.raises(Broken, match="beginning is not kept"):
+                await here.transitions.look(run.ref, DIGEST, driven=False)
 
     scene(story)
 

@@ -15,7 +15,7 @@ from services.workflow.worker import protocol as p
 from services.workflow.worker.pool import Limits, Pool
 from services.workflow.worker.transition import LARGE
 from tests.support.router import until
-from tests.support.workers import Driven
+from tests.support.workers import Driven, evaluates
 from tests.support.workflows import definition
 
 Story = Callable[[Pool], Awaitable[None]]
@@ -110,9 +110,10 @@ def test_a_killed_worker_is_replaced_and_its_runs_go_on() -> None:
 
         async def assassin() -> None:
             for _ in range(3):
-                for pid in pool.pids:
+                killed = pool.pids
+                for pid in killed:
                     await kill(pid)
-                await asyncio.sleep(0.2)
+                await until(lambda old=killed: len(set(pool.pids) - set(old)) == 2)  # type: ignore[misc]
 
         killing = asyncio.create_task(assassin())
         assert await asyncio.gather(*(run.finish() for run in runs)) == [{"n": 3}] * 20
@@ -147,7 +148,7 @@ def test_a_worker_killed_in_the_middle_of_a_step_blames_no_expression() -> None:
         await run.step(p.Begin(id="r1", seed="s"))
         pool.forget(run.run)
         running = asyncio.create_task(run.begin())
-        await asyncio.sleep(0.1)
+        await until(lambda: evaluates(pool))
         await kill(pool.pids[0])
         await running
         assert (run.status, json.loads(run.output)) == ("completed", {"sum": 499999500000})
@@ -257,7 +258,8 @@ def test_a_defect_or_a_history_that_cannot_be_read_fails_alone() -> None:
         failed = await pool.step(bad)
         assert isinstance(failed, p.Failed)
         assert "default/r1" in failed.message
-        nonsense = [b'{"records":[{"record":"TaskEnded","at":1,"frame":5}]}']
+        start = b'{"record":"RunStarted","at":1,"id":"r1","seed":"s","input":null}'
+        nonsense = [b'{"records":[' + start + b',{"record":"TaskEnded","at":1,"frame":5}]}']
         failed = await pool.step(p.Step(run.run, run.digest, [s.Continue()], 1.0, p.History(b"", nonsense, {})))
         assert isinstance(failed, p.Failed)
         assert "KeyError at " in failed.message
@@ -287,7 +289,7 @@ def test_what_is_asked_when_the_pool_closes_fails() -> None:
                 waiting = asyncio.create_task(
                     pool.step(p.Step(run.run, run.digest, [p.Begin("r1", "s")], 1.0, document=run.document, new=True))
                 )
-                await asyncio.sleep(0.3)
+                await until(lambda: evaluates(pool))
                 pids = pool.pids
             assert isinstance(await waiting, p.Failed)
             assert not any(map(alive, pids))

@@ -16,6 +16,12 @@ Answer = Callable[[p.CallFunction], bytes | dict[str, Any]]
 """The output (JSON) of a call, or its error."""
 
 
+def evaluates(pool: Pool) -> bool:
+    """Whether the first worker is in the middle of an expression."""
+    process = pool._slots[0]._process
+    return process is not None and process.evaluated()[0] > 0
+
+
 class Store:
     """What is kept of runs: messages and snapshots, blobs by digest, and the documents of definitions."""
 

@@ -19,7 +19,7 @@ from services.contracts.runs import (
 from services.contracts.workflow import parse
 from services.workflow.driver.keys import child_id
 from services.workflow.driver.run import Run
-from services.workflow.driver.transitions import Transitions
+from services.workflow.driver.transitions import Broken, Transitions
 from services.workflow.engine.plan import Plan
 from services.workflow.engine.records import RunStarted
 from services.workflow.store.heads import Head
@@ -117,7 +117,10 @@ class Showing:
         stored = await self._store.read(ref)
         if stored is None:
             raise FaasError(Code.RUN_NOT_FOUND, f"there is no run {ref}")
-        tracer = Tracer(plan, snapshot.decode(stored.history.snapshot).state)
+        try:
+            tracer = Tracer(plan, snapshot.decode(stored.history.snapshot).state)
+        except snapshot.Unreadable as wrong:
+            raise Broken(f"the beginning of run {ref} is not kept, and {wrong}") from None
         for message in stored.history.messages:
             for record in unpack(message, stored.history.blobs):
                 tracer.add(record)

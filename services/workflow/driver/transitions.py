@@ -76,10 +76,10 @@ class Transitions:
             if answer.document:
                 request.document = document.data
             if answer.history:
-                request.history = await self._history(run)
+                request.history = await self._history(run, answer.whole)
 
-    async def _history(self, run: Run) -> History:
-        stored = await self.store.read(run.ref, run.last)
+    async def _history(self, run: Run, whole: bool) -> History:
+        stored = await self.store.read(run.ref, run.last, whole)
         if stored is None or stored.last != run.last:
             raise Outrun(f"run {run.name} was written by another")
         return stored.history
@@ -137,11 +137,11 @@ class Transitions:
             if answer.document:
                 request.document = (await self.documents.get(definition)).data
             if answer.history:
-                request.history = await self._stored(ref)
+                request.history = await self._stored(ref, answer.whole)
         raise Broken("the worker did not take the run's history")
 
-    async def _stored(self, ref: FunctionRef) -> History:
-        stored = await self.store.read(ref)
+    async def _stored(self, ref: FunctionRef, whole: bool = False) -> History:
+        stored = await self.store.read(ref, whole=whole)
         if stored is None:
             raise Broken(f"run {ref} is gone")
         return stored.history

@@ -80,10 +80,10 @@ class RunStore:
             raise Outrun(f"run {ref} was written by another")
         return found.sequence
 
-    async def read(self, ref: FunctionRef, at_least: int = 0) -> Stored | None:
+    async def read(self, ref: FunctionRef, at_least: int = 0, whole: bool = False) -> Stored | None:
         """All that is needed to go on with a run, up to the transition ``at_least`` or a later one; None when there is
-        no such run."""
-        snapshot = await self._js.last(streams.STATE, streams.snapshot(ref))
+        no such run. ``whole``: all transitions that are kept, without a snapshot."""
+        snapshot = None if whole else await self._js.last(streams.STATE, streams.snapshot(ref))
         return await self._read_tail(ref, snapshot, at_least)
 
     async def read_many(self, wanted: Mapping[FunctionRef, int]) -> dict[FunctionRef, Stored]:

@@ -6,6 +6,7 @@ import msgspec
 
 from services.contracts.workflow import parse, schemas
 from services.workflow.engine import Plan, State, apply
+from services.workflow.engine.records import RunStarted
 from services.workflow.worker import snapshot, transition
 from services.workflow.worker.protocol import History
 
@@ -46,6 +47,8 @@ class Held:
             held.snapshot = len(history.snapshot)
         for message in history.messages:
             records = transition.unpack(message, history.blobs)
+            if held.state is None and not (records and isinstance(records[0], RunStarted)):
+                raise transition.Unreadable("its beginning is not kept, and no snapshot that this version can read")
             for record in records:
                 held.state = apply(held.state, record)
             held.at = records[-1].at if records else held.at

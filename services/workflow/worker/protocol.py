@@ -95,10 +95,12 @@ class Looked(msgspec.Struct, array_like=True, tag=True):
 
 
 class Missing(msgspec.Struct, array_like=True, tag=True):
-    """The worker needs the history, the document, or both; nothing was done."""
+    """The worker needs the history, the document, or both; nothing was done. ``whole``: the history from its
+    beginning, since the snapshot in the one that it was given is of another version of the service."""
 
     history: bool
     document: bool
+    whole: bool = False
 
 
 class CallFunction(msgspec.Struct, array_like=True, tag=True):
@@ -172,6 +174,13 @@ class DropWait(msgspec.Struct, array_like=True, tag=True):
     waits: str
 
 
+class HoldBack(msgspec.Struct, array_like=True, tag=True):
+    """MessageArrived and EventArrived are not wanted for a task for now or, when not ``held``, are wanted again."""
+
+    task: int
+    held: bool
+
+
 class PublishEvent(msgspec.Struct, array_like=True, tag=True):
     """A lifecycle event: the verb of its subject, and the CloudEvent (JSON)."""
 
@@ -180,7 +189,8 @@ class PublishEvent(msgspec.Struct, array_like=True, tag=True):
 
 
 WireCommand = (
-    CallFunction | CallOutside | EmitEvent | StartChild | SetTimer | DropTimer | Listen | DropWait | PublishEvent
+    CallFunction | CallOutside | EmitEvent | StartChild | SetTimer | DropTimer | Listen | DropWait | HoldBack
+    | PublishEvent
 )  # fmt: skip
 
 

@@ -86,7 +86,9 @@ class Stepper:
                 held = Held.read(asked.history)
         except InvalidWorkflow as wrong:
             return Failed(f"the definition {asked.definition} can no longer be read: {wrong}")
-        except (transition.Unreadable, snapshot.Unreadable) as wrong:
+        except snapshot.Unreadable:
+            return Missing(history=True, document=prepared is None, whole=True)
+        except transition.Unreadable as wrong:
             return Failed(f"the history of {asked.run} can't be read: {wrong}")
         if new:  # what is remembered is another run of this id, which has ended
             held = Held()
