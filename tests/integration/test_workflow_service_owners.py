@@ -34,6 +34,8 @@ do:
   - measure: {set: {length: "${ .text | length }"}}
   - send: {call: length, with: {text: "${ $context.text }"}}
 """
+LEFT = "the rest is the next owner's"
+"""What a service that stops writes when it carries out no more commands."""
 TWICE = """
 do:
   - first: {call: once, with: {}}
@@ -132,7 +134,7 @@ def test_a_service_that_leaves_hands_its_runs_over_at_once(platform: Platform) -
         held = [await made.held.get() for _ in range(6)]
         await made.ask("start", "naps", {"id": "left-naps", "input": {}})
         leaving = asyncio.create_task(asyncio.to_thread(services["d"].stop))
-        await asyncio.sleep(0.3)  # it stops taking commands out
+        await until(lambda: LEFT in services["d"].log.read_text())
         for message, _ in held:
             await made.answer(message, {"x": 1})
         assert await leaving == 0
@@ -155,7 +157,7 @@ def test_a_call_that_was_left_to_the_next_owner_is_made_once(platform: Platform)
         await made.ask("start", "asks-twice", {"id": "left-twice"})
         message, _ = await made.held.get()
         leaving = asyncio.create_task(asyncio.to_thread(service.stop))
-        await asyncio.sleep(0.3)
+        await until(lambda: LEFT in service.log.read_text())
         await made.answer(message, {})
         await leaving
         service.start()
@@ -235,10 +237,11 @@ def test_nats_server_is_killed_under_runs(platform: Platform) -> None:
         for number in range(20):
             await made.ask("start", "naps", {"id": f"outage-{number}", "input": {}})
         platform.bus.kill()
-        await asyncio.sleep(0.5)
+        await until(lambda: all("nats: disconnected" in service.log.read_text() for service in services))
         platform.bus.restart()
         for number in range(20):
             assert (await made.ended(f"outage-{number}"))["run"]["status"] == "completed"
 
-    with platform.running("h"), platform.running("i"):
+    with platform.running("h") as h, platform.running("i") as i:
+        services = (h, i)
         play(platform, scene)

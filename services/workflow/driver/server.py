@@ -57,7 +57,8 @@ class Server:
 
     def __init__(self, settings: Settings, parts: Parts, connection: FastClient, tasks: asyncio.TaskGroup) -> None:
         self._settings, self._parts, self._bus, self._tasks = settings, parts, connection, tasks
-        self._subscriptions: list[Subscription] = []
+        self._shared: list[Subscription] = []
+        self._own: list[Subscription] = []
         self._draining = self._started = False
         runs, calls = parts.runs, parts.replies.calls
         REGISTRY.register(FiguresCollector(runs.figures, lambda: len(runs.open), lambda: len(calls)))
@@ -95,7 +96,7 @@ class Server:
             (subjects.RUN_ALL, parts.control.on_run),
             (subjects.SEND_ALL, parts.door.on_event),
         ):
-            self._subscriptions.append(await self._bus.subscribe(subject, queue=subjects.WORKFLOW_QUEUE, cb=handler))
+            self._shared.append(await self._bus.subscribe(subject, queue=subjects.WORKFLOW_QUEUE, cb=handler))
         self._started = True
         # what exists now lives as long as the process: the garbage collector need not look at it again and again
         gc.collect()
@@ -106,6 +107,7 @@ class Server:
         """To what is for this instance alone."""
         subscription = await self._bus.subscribe(subject, cb=handler)
         self._bus.deliver_at_once(subscription, handler)
+        self._own.append(subscription)
 
     async def _timer(self, ref: FunctionRef, due: Due) -> bool:
         if is_schedule(ref):
@@ -136,10 +138,9 @@ class Server:
         log.info("stopping: %d runs", len(parts.runs.open))
         self._draining = True
         parts.members.leave()
-        for subscription in self._subscriptions:
-            if self._bus.is_connected:
-                await self._leave(subscription)
+        await self._leave(self._shared)
         parts.runs.leave()
+        log.info("what %d runs have begun may end; the rest is the next owner's", len(parts.runs.open))
         end = time.monotonic() + self._settings.drain_seconds
         while self._bus.is_connected and time.monotonic() < end and not await wait_until(parts.runs.empty, BUS_CHECK):
             continue
@@ -148,14 +149,17 @@ class Server:
         for loop in self._loops:
             loop.cancel()
         await parts.heartbeat.farewell()
+        await self._leave(self._own)  # what the others have passed on before they heard that
 
-    async def _leave(self, subscription: Subscription) -> None:
+    async def _leave(self, subscriptions: list[Subscription]) -> None:
         """Unsubscribes; what nats-server has sent before that is still taken."""
-        try:
-            async with asyncio.timeout(LEAVE_TIMEOUT):
-                await bus.leave(self._bus, subscription)
-        except (errors.Error, TimeoutError) as error:
-            log.warning("could not leave a queue group in order: %s", error or type(error).__name__)
+        for subscription in subscriptions:
+            try:
+                async with asyncio.timeout(LEAVE_TIMEOUT):
+                    if self._bus.is_connected:
+                        await bus.leave(self._bus, subscription)
+            except (errors.Error, TimeoutError) as error:
+                log.warning("could not unsubscribe in order: %s", error or type(error).__name__)
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
