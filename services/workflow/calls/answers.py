@@ -39,12 +39,17 @@ def output_of(request: Request, reply: Reply, output: HttpOutput, private: bool)
         "request": {
             "method": request.method.lower(),
             "uri": f"{request.url.origin()}/" if private else str(request.url),
-            "headers": {name: value for name, value in request.headers.items() if name in shown},
+            "headers": {_written(name): value for name, value in request.headers.items() if name in shown},
         },
         "statusCode": reply.status,
         "headers": joined(reply.headers),
         "content": content,
     }
+
+
+def _written(name: str) -> str:
+    """A header's name as it is mostly written, and in the specification's example: Content-Type."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def joined(headers: list[tuple[str, str]]) -> dict[str, str]:

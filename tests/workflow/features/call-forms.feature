@@ -332,3 +332,23 @@ Feature: Forms of Calls
     """yaml
     null
     """
+
+  Scenario: The whole response tells the request as the specification's example does
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: the-whole-response-tells-the-request, version: '1.0.0' }
+    do:
+      - send:
+          call: http
+          with: { method: POST, endpoint: 'https://stub.example/echo?a={id}', output: response, body: { b: 1 } }
+          output: { as: '{ method: .request.method, uri: .request.uri, type: .request.headers["Content-Type"], answered: .headers["Content-Type"] }' }
+    """
+    And given the workflow input is:
+    """yaml
+    id: 7
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { method: post, uri: 'https://stub.example/echo?a=7', type: application/json, answered: application/json }
+    """

@@ -97,8 +97,9 @@ Feature: Secrets
     """
     When the workflow is executed
     Then the workflow should complete
-    And the workflow output should not have a 'request.headers.x-key' property
-    And the workflow output should not have a 'request.headers.authorization' property
+    And the workflow output should not have a 'request.headers.X-Key' property
+    And the workflow output should not have a 'request.headers.Authorization' property
+    And the workflow output should have a 'request.headers.User-Agent' property
 
   Scenario: A secret where it would be recorded is refused
     Given a workflow with definition:
