@@ -43,11 +43,10 @@ def scale(platform: Deployed, replicas: int) -> None:
 
 
 @contextmanager
-def load_on(platform: Deployed) -> Iterator[Load]:
-    """Calls all the while, and goes on until what happened meanwhile is well over."""
-    headers = {**platform.authorization(), "Faas-Timeout-Ms": str(round(DEADLINE * 1000))}
-    url = f"{platform.gateway}/default/load"
-    with running_load(url, platform.node.directory / "none", 6, headers, pause=0.01) as load:
+def load_on(platform: Deployed, path: str = "/default/load", **more: str) -> Iterator[Load]:
+    """Calls all the while, and goes on until what happened meanwhile is well over. `more`: headers of each call."""
+    headers = {**platform.authorization(), "Faas-Timeout-Ms": str(round(DEADLINE * 1000)), **more}
+    with running_load(platform.gateway + path, platform.node.directory / "none", 6, headers, pause=0.01) as load:
         wait_for_calls(load, WARM_CALLS)
         yield load
         wait_for_calls(load, WARM_CALLS)
