@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,9 @@ from faas_runtime import archive as runtime_archive
 from faas_runtime import fetch as runtime_fetch
 from faas_runtime.errors import StartupError
 from faas_runtime.settings import read_settings
+from tests.support.canned import Asked, Say, canned_server
 from tests.support.patience import eventually
-from tests.support.runtime import failed_start, is_running, pod
+from tests.support.runtime import failed_start, free_address, is_running, pod
 
 MAIN = b"import helper\ndef handle(event):\n    return [helper.NAME, event]\n"
 ANY = {"version": 1, "python": "any", "arch": "any", "libc": "any", "packages": []}
@@ -45,54 +45,37 @@ GOOD = pack({"code/main.py": MAIN, "code/data/words.txt": b"a b", "packages/help
 
 
 class Store:
-    """An archive server; ``before`` may change the status of an answer."""
+    """What an archive server answers; ``before`` may change the status, ``cut`` breaks its answers off."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.requests: list[str | None] = []
         self.before: Callable[[], int] = lambda: 200
-        self.truncate = 0
-        store = self
+        self.cut = False
+        self.url = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                store.requests.append(self.headers["Authorization"])
-                status, data = store.before(), store.blobs.get(self.path.rpartition("/")[2])
-                if status == 200 and data is None:
-                    status = 404
-                body = data if status == 200 and data is not None else b"no"
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body[: -store.truncate or None])
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
+    def __call__(self, asked: Asked) -> Say:
+        self.requests.append(asked.headers.get("Authorization"))
+        status, data = self.before(), self.blobs.get(asked.path.rpartition("/")[2])
+        if status == 200 and data is not None:
+            return Say(200, data, cut=self.cut)
+        return Say(404 if status == 200 else status, b"no")
 
     def env(self, data: bytes, cache: Path | None = None, digest: str | None = None) -> dict[str, str]:
         """Environment of a Pod whose archive this is."""
         digest = digest or hashlib.sha256(data).hexdigest()
         self.blobs[digest] = data
-        host, port = self.server.server_address[:2]
-        url = f"http://{host}:{port}/api/v1/namespaces/default/archives/{digest}"
+        url = f"{self.url}/api/v1/namespaces/default/archives/{digest}"
         env = {"FAAS_ARCHIVE_URL": url, "FAAS_ARCHIVE_SHA256": digest, "FAAS_ARCHIVE_TOKEN": "token-1"}
         return env | ({"FAAS_CACHE_DIR": str(cache)} if cache else {})
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    running = Store()
-    yield running
-    running.close()
+    store = Store()
+    with canned_server(store) as server:
+        store.url = server.url
+        yield store
 
 
 def test_good_archive(store: Store, tmp_path: Path) -> None:
@@ -154,9 +137,9 @@ def test_a_server_that_is_not_there_yet_is_waited_for(store: Store, tmp_path: Pa
 
 def test_an_unreachable_server(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_fetch, "FETCH_PATIENCE", 0.5)
+    store.url = "http://{}:{}".format(*free_address())
     archive = read_settings(store.env(GOOD)).archive
     assert archive is not None
-    store.server.server_close()
     with pytest.raises(StartupError) as caught:
         runtime_fetch.fetch(archive, tmp_path / "packed")
     assert "ConnectionRefusedError" in caught.value.reason
@@ -228,10 +211,8 @@ def test_bad_archive(store: Store, tmp_path: Path, data: bytes, reason: str) -> 
 
 
 def test_a_truncated_download_is_tried_again(store: Store) -> None:
-    store.truncate = 10
-
     def whole_the_second_time() -> int:
-        store.truncate = 10 if len(store.requests) == 1 else 0
+        store.cut = len(store.requests) == 1
         return 200
 
     store.before = whole_the_second_time

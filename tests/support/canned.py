@@ -17,7 +17,8 @@ class Asked(NamedTuple):
 
 
 class Say(NamedTuple):
-    """An answer. With ``pieces`` the body is sent in chunks, in place of ``body``; ``cut`` breaks off after them."""
+    """An answer. With ``pieces`` the body is sent in chunks, in place of ``body``; ``cut`` breaks off after them, or
+    before the end of ``body``."""
 
     status: int = 200
     body: bytes = b""
@@ -62,7 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
         if say.pieces is None:
             self.send_header("Content-Length", str(len(say.body)))
             self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else say.body)
+            self.wfile.write(b"" if self.command == "HEAD" else say.body[:-1] if say.cut else say.body)
+            self.close_connection |= say.cut
             return
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
