@@ -13,6 +13,8 @@ Read = Literal["data", "envelope", "raw"]
 _STRINGS = ("id", "type", "subject", "datacontenttype", "time")
 URIS = ("source", "dataschema")
 """Attributes that are URIs."""
+TEXTS = (*_STRINGS, *URIS)
+"""Attributes that are texts, and not empty ones (CloudEvents 1.0)."""
 
 
 def read_attributes(node: Node) -> dict[str, Template]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from services.contracts.workflow import tasks as t
 from services.contracts.workflow.calls import Call, CallAsyncApi, CallFunction
-from services.contracts.workflow.events import URIS
+from services.contracts.workflow.events import TEXTS, URIS
 from services.contracts.workflow.task import Task
 from services.contracts.workflow.walk import foreach_of
 from services.workflow.engine import flow, listening, subscribing
@@ -131,6 +131,9 @@ def _emit(session: Session, frame: Frame, task: t.EmitTask) -> None:
         "source": f"/{document.namespace}/{document.name}/{document.version}",
         "time": iso(session.now),
     } | {key: value for key, value in given.items() if value is not None or key == "data"}
+    for name in ("type", *(name for name in event if name in TEXTS)):
+        if not isinstance(event.get(name), str) or not event[name]:
+            raise standard("validation", f"{task.pointer}/emit/event/with: the event's {name} is no text")
     _wait(session, frame, "emit", event=event)
 
 

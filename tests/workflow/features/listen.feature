@@ -384,3 +384,87 @@ Feature: Listen
     """yaml
     https://x.example/shops/7
     """
+
+  Scenario: An event to emit whose type is no text is an error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-to-emit-whose-type-is-no-text-is-an-error, version: '1.0.0' }
+    do:
+      - tell: { emit: { event: { with: { type: '${ .missing }' } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /do/0/tell }
+    """
+    And the emitted events should be:
+    """yaml
+    []
+    """
+
+  Scenario: An event to emit whose source is no text is an error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-to-emit-whose-source-is-no-text-is-an-err, version: '1.0.0' }
+    do:
+      - tell: { emit: { event: { with: { type: a.b, source: '${ .n }' } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /do/0/tell }
+    """
+    And the emitted events should be:
+    """yaml
+    []
+    """
+
+  Scenario: An event to emit whose time is no text is an error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-to-emit-whose-time-is-no-text-is-an-error, version: '1.0.0' }
+    do:
+      - tell: { emit: { event: { with: { type: a.b, time: '${ { a: 1 } }' } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /do/0/tell }
+    """
+    And the emitted events should be:
+    """yaml
+    []
+    """
+
+  Scenario: An event to emit whose subject is no text is an error
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: an-event-to-emit-whose-subject-is-no-text-is-an-er, version: '1.0.0' }
+    do:
+      - tell: { emit: { event: { with: { type: a.b, subject: '${ "" }' } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /do/0/tell }
+    """
+    And the emitted events should be:
+    """yaml
+    []
+    """
