@@ -135,7 +135,8 @@ class KubeClient:
                     yield line
 
     async def chunks(self, path: str, query: Mapping[str, str], silence: float | None) -> AsyncIterator[bytes]:
-        """A streamed answer as it comes; ``silence`` None: however long nothing comes. Raises ApiError."""
+        """A streamed answer as it comes. Raises ApiError, also when nothing comes for ``silence`` seconds (None: never
+        for that)."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=silence)
         try:
             async with self._session.get(

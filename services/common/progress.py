@@ -16,6 +16,7 @@ log = logging.getLogger("progress")
 SILENCE = 3.0
 """Seconds without an answer or a sign of life after which a call's router counts as lost (design, section 5)."""
 SWEEP_SECONDS = 0.25
+"""How often calls are looked at."""
 _LATE = 2 * SWEEP_SECONDS
 _decode = msgspec.json.Decoder(Progress).decode
 

@@ -83,6 +83,7 @@ class Cluster(NamedTuple):
 
 
 ROUTE_PORT = 6222
+"""Where a server listens for the others of its cluster (the NATS documentation's port for routes)."""
 
 
 def caller(tenant: str) -> str:

@@ -77,7 +77,10 @@ def check_size(headers: Mapping[str, str], body: bytes) -> None:
 
 
 def check_value(name: str, value: str) -> str:
-    """``value`` when it may stand in a header (RFC 9110 section 5.5): a control character could smuggle another."""
+    """``value`` when it may stand in a header (RFC 9110 section 5.5): a control character could smuggle another.
+
+    Raises FaasError ``invalid_header``.
+    """
     if value.isascii() and value.isprintable():
         return value
     if any(ord(char) < 32 or ord(char) == 127 for char in value):

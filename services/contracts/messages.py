@@ -31,6 +31,7 @@ class LoadReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 REPORT_TTL = 3.0
+"""Seconds for which a report counts: three that did not come, and its router is gone."""
 
 
 class Progress(msgspec.Struct, frozen=True):

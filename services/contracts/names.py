@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 MAX_LABEL = 63
+"""Characters."""
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 LABEL_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 """The same rule for a JSON schema, which states the length (63) beside it."""

@@ -122,7 +122,10 @@ _POLICIES: dict[str, type[Part]] = {
 
 
 def read_authentication(node: Node) -> Authentication:
-    """A policy: exactly one scheme, with its properties or the name of the secret that has them."""
+    """A policy: exactly one scheme, with its properties or the name of the secret that has them.
+
+    Raises Wrong once what is wrong has been noted.
+    """
     schemes = [scheme for scheme in read_object(node) if scheme in _POLICIES]
     unknown = [key for key in node.value if key not in _POLICIES]
     for key in unknown:

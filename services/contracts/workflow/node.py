@@ -59,14 +59,14 @@ class Node(NamedTuple):
         return Node(self.value[key], f"{self.pointer}/{escape(str(key))}", self.scope, self.secrets)
 
     def note(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> None:
-        """Notes a problem here and goes on."""
+        """Notes a problem here and goes on. Raises TooMany with the last of those that are told at once."""
         problem = Problem(self.pointer, kind, describe(self.value) if found is None else found, expected, hint)
         self.scope.problems.append(problem)
         if len(self.scope.problems) == MAX_PROBLEMS:
             raise TooMany
 
     def refuse(self, expected: str, *, found: str | None = None, hint: str = "", kind: Kind = "shape") -> NoReturn:
-        """Notes a problem here and gives this value up."""
+        """Notes a problem here and gives this value up: raises Wrong."""
         self.note(expected, found=found, hint=hint, kind=kind)
         raise Wrong
 

@@ -159,7 +159,7 @@ def _fields(part: type[Part]) -> tuple[FieldInfo, ...]:
 def read_part(part: type[P], node: Node, **given: Any) -> P:
     """An object of the language as its struct; ``given`` are fields that do not come from the document.
 
-    Notes each unknown, missing and wrong field.
+    Notes each unknown, missing and wrong field, and raises Wrong when there is one.
     """
     document = read_object(node)
     known = {field.encode_name: field for field in _fields(part) if field.name not in given}
