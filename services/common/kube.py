@@ -144,10 +144,20 @@ class KubeClient:
             ) as response:
                 if response.status >= 300:
                     raise _refusal(response.status, await response.read())
-                async for chunk in response.content.iter_any():
-                    yield chunk
+                try:
+                    async for chunk in response.content.iter_any():
+                        yield chunk
+                finally:
+                    _abort(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, "Unreachable", f"GET {path}: {error or type(error).__name__}") from error
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Ends the connection of a stream that was not read to its end, if it is one: closed in order it would wait for a
+    goodbye in TLS, of which nobody knows any more, and which may outlive the event loop."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _refusal(status: int, answer: bytes) -> ApiError:

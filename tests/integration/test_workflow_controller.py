@@ -125,7 +125,6 @@ def during(server: ApiServer, bus: Bus, starts: Starts, test: Callable[[Controll
     async def run() -> None:
         async with asyncio.timeout(PATIENCE), controlled(server, bus, starts) as controller:
             await test(controller)
-        await asyncio.sleep(0.2)  # transports end by themselves after their session, and nothing tells when
 
     uvloop.run(run())  # as the service does
 

@@ -107,8 +107,8 @@ class Driven:
             assert calls, f"{self.run} waits for something else: {self.commands}"
             for call in calls:
                 given = answer(call)
-                failed = isinstance(given, dict)
-                await self.give(
-                    s.CallEnded(task=call.task, error=given) if failed else p.Answered(task=call.task, output=given)
-                )
+                if isinstance(given, dict):
+                    await self.give(s.CallEnded(task=call.task, error=given))
+                else:
+                    await self.give(p.Answered(task=call.task, output=given))
         return json.loads(self.output) if self.output else None
