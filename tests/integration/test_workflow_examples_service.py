@@ -81,7 +81,7 @@ CASES: dict[str, Example] = {
     "authentication-oidc": Example(input={"petId": 1}, output=MILOU),
     "authentication-oauth2-secret": Example(input={"petId": 1}, secrets={"mySecret": BASIC_OAUTH}, output=MILOU),
     "authentication-oidc-secret": Example(input={"petId": 1}, secrets={"mySecret": BASIC_OAUTH}, output=MILOU),
-    "call-custom-function-inline": Example(status="faulted", error={"status": 404}),  # there is no pet 69
+    "call-custom-function-inline": Example(output={"id": 69, "name": "pet 69", "status": "available"}),
     "call-http-endpoint-interpolation": Example(input={"petId": 1}, output=MILOU),
     "call-http-endpoint-interpolation-shorthand": Example(input={"petId": 1}, output=MILOU),
     "call-http-query-headers-expressions": Example(input={"searchQuery": "luke"}, output=LUKE),
