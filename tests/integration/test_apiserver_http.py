@@ -6,17 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.apiclient import ApiClient, configmap, pod
-from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.apiserver import ApiServer
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("apiserver")) as server:
-        yield server
 
 
 @pytest.fixture

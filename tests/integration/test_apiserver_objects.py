@@ -6,17 +6,11 @@ from typing import Any
 import pytest
 
 from tests.support.apiclient import APPLY, JSON_PATCH, MERGE, STRATEGIC, ApiClient, configmap, pod
-from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.apiserver import ApiServer
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 SETS = "/apis/apps/v1/namespaces/default/replicasets"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("apiserver")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,15 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.apiclient import ApiClient, pod
-from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.apiserver import ApiServer
 
 PODS = "/api/v1/namespaces/default/pods"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("apiserver")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,19 +10,13 @@ import pytest
 
 from services.contracts.errors import Code, FaasError
 from services.contracts.runs import ListRuns, RunView
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.gateway import Gateway, error_of, running_gateway
 from tests.support.patience import PATIENCE
 from tests.support.runs import Service, running_service, view
 
 NAMESPACE = "/api/v1/namespaces/default"
 RUNS = f"{NAMESPACE}/runs"
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    with running_bus(tmp_path_factory.mktemp("bus")) as bus:
-        yield bus
 
 
 @pytest.fixture(scope="module")

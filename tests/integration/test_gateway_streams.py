@@ -25,12 +25,6 @@ KEY = "the platform's secret"
 
 
 @pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    with running_bus(tmp_path_factory.mktemp("bus")) as bus:
-        yield bus
-
-
-@pytest.fixture(scope="module")
 def gateway(bus: Bus) -> Iterator[Gateway]:
     key = bus.directory / "archive-key"
     key.write_text(KEY + "\n")

@@ -14,7 +14,7 @@ import pytest
 
 from cli.local import pki
 from tests.support.api import Api
-from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.apiserver import ApiServer
 from tests.support.kubelet import (
     PODS,
     Kubelet,
@@ -30,12 +30,6 @@ from tests.support.kubelet import (
 from tests.support.patience import eventually
 
 SLEEP = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); print('up'); time.sleep(600)"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

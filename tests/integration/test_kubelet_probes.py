@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.api import Api
-from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.apiserver import ApiServer
 from tests.support.kubelet import (
     PODS,
     Kubelet,
@@ -36,12 +36,6 @@ http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).s
 """
 READINESS = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}}
 SLEEP = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); print('up'); time.sleep(600)"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Calls through a router with a real bus and real Pods; the test speaks for the watches."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from services.contracts import headers, subjects
 from services.contracts.messages import Description, LoadReport, Progress
 from services.contracts.names import FunctionRef
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.patience import until
 from tests.support.pod import Answer, Gate, Request, http_answer, running_pod
 from tests.support.router import (
@@ -24,13 +24,6 @@ from tests.support.router import (
     pod,
     settle,
 )
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """One nats-server for all of these tests."""
-    with running_bus(tmp_path_factory.mktemp("bus")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,25 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 import uvloop
 
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.patience import until
 from tests.support.pod import OK, Answer, Request, TestPod, http_answer, running_pod
 from tests.support.proxy import Ending, Proxy, running_proxy
 from tests.support.router import InProcess, function, pod, router_in_process
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """One nats-server for all of these tests."""
-    with running_bus(tmp_path_factory.mktemp("bus")) as running:
-        yield running
-
 
 Scene = Callable[[InProcess, TestPod, Proxy], Coroutine[Any, Any, None]]
 

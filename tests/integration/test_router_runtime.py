@@ -5,14 +5,13 @@ import contextlib
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import uvloop
 from nats.errors import Error
 
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.patience import until
 from tests.support.router import InProcess, function, router_in_process
 from tests.support.router import pod as pod_word
@@ -27,13 +26,6 @@ def handle(event):
     time.sleep(0.005)
     return event["id"]
 """
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """One nats-server for all of these tests."""
-    with running_bus(tmp_path_factory.mktemp("bus")) as running:
-        yield running
 
 
 class Traffic:

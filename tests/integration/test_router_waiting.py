@@ -1,13 +1,13 @@
 """Calls that cannot be taken at once: they wait, are passed on, or are given up; the test speaks for the watches."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from services.contracts.names import FunctionRef
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.patience import until
 from tests.support.pod import BUSY, DRAINING, OK, Answer, Gate, Request, TestPod, running_pod
 from tests.support.router import (
@@ -18,13 +18,6 @@ from tests.support.router import (
     play_with_router,
     pod,
 )
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """One nats-server for all of these tests."""
-    with running_bus(tmp_path_factory.mktemp("bus")) as running:
-        yield running
 
 
 @pytest.fixture

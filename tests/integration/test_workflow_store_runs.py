@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -15,14 +15,8 @@ from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import JetStream, Outrun, Refused
 from services.workflow.store.runs import EMPTY, RunStore
-from tests.support.bus import Bus, running_bus
+from tests.support.bus import Bus
 from tests.support.stores import HEAD, play, ref, stores, transition
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    with running_bus(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 async def written(runs: RunStore, run: FunctionRef, count: int, head: Head = HEAD) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,6 @@ from services.workflow.store.timers import FAR, Deliver, Due, TimerStore
 from tests.support.bus import Bus, running_bus
 from tests.support.patience import PATIENCE
 from tests.support.stores import play, ref, stores
-
-
-@pytest.fixture(scope="module")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    with running_bus(tmp_path_factory.mktemp("timers")) as running:
-        yield running
 
 
 class Heard:

@@ -97,4 +97,4 @@ async def answers(caller: Client, status: int, seconds: float = PATIENCE) -> Non
             with contextlib.suppress(Error):
                 if (await call(caller, 1.0)).status == status:
                     return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a call is asked, nothing tells
