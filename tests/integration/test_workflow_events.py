@@ -57,7 +57,7 @@ class Delivered:
 
 @asynccontextmanager
 async def hub(js: JetStream, deliver: Callable[[FunctionRef, EventArrived], None]) -> AsyncIterator[Hub]:
-    made = Hub(EventStore(js), js.bus, deliver)
+    made = Hub(EventStore(js), js.bus, deliver, lambda _: 0)
     task = asyncio.create_task(made.run())
     try:
         yield made

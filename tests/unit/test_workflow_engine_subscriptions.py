@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from services.workflow.engine import commands as c
+from services.workflow.engine import step
 from services.workflow.engine import stimuli as s
 from tests.workflow.ctk.simulation import Simulation
 
@@ -131,3 +133,59 @@ def test_a_new_owner_subscribes_again() -> None:
     simulation.give(s.Recovered())
     send(simulation, 2)
     assert payloads(simulation) == [1, 2]
+
+
+SLOW = {
+    "messages": CALL.format(
+        subscription="{ consume: { amount: 30 }, foreach: { do: [ { work: { call: f } } ] } }", more=""
+    ),
+    "events": """
+do:
+- inbox:
+    listen: { to: { any: [], until: 'length == 30' } }
+    foreach: { do: [ { work: { call: f } } ] }
+""",
+}
+
+
+def offer(simulation: Simulation, count: int) -> None:
+    for number in range(count):
+        simulation.give(s.MessageArrived(task=1, message={"payload": number, "headers": {}}))
+        simulation.give(s.EventArrived(task=1, event={"type": "t", "id": str(number), "data": number}, sequence=0))
+
+
+def holds(simulation: Simulation) -> list[bool]:
+    return [command.held for command in simulation.commands if isinstance(command, c.Hold)]
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_no_more_are_to_come_while_many_wait_for_their_round(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.workflow.engine.state.MAX_QUEUED", 10)
+    simulation = Simulation(SLOW[kind]).start()
+    offer(simulation, 10)
+    assert holds(simulation) == [], "one has its round, the others wait"
+    offer(simulation, 1)
+    assert holds(simulation) == [True]
+    offer(simulation, 5)  # what is on its way
+    recovered = step(simulation.plan, simulation.state, s.Recovered(), simulation.now, simulation.environment)
+    told = [type(command) for command in recovered.commands if isinstance(command, c.StartCall | c.Subscribe | c.Hold)]
+    assert told.index(c.Hold) > 0, "held for a new owner too, who has subscribed before"
+    for _ in range(11):
+        assert holds(simulation) == [True]
+        simulation.answer(task=max(simulation.calls))
+    assert holds(simulation) == [True, False], "half of them are left"
+    for _ in range(5):
+        simulation.answer(task=max(simulation.calls))
+    offer(simulation, 30)
+    assert holds(simulation) == [True, False, True, False], "enough came, and is waited for no more"
+    for _ in range(30 - 16):
+        simulation.answer(task=max(simulation.calls))
+    assert simulation.state.status == "completed"
+    assert simulation.calls == {}
+
+
+def test_what_has_no_rounds_is_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.workflow.engine.state.MAX_QUEUED", 10)
+    simulation = run("{ consume: { amount: 20 } }")
+    offer(simulation, 20)
+    assert (len(payloads(simulation)), holds(simulation)) == (20, [])

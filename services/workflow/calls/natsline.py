@@ -20,6 +20,9 @@ from services.workflow.calls.problems import BROKEN, CallError
 _LINE = 1 << 16
 """Bytes of the longest line of the protocol that is read: INFO names all servers of a cluster."""
 _VERSION = b"NATS/1.0"
+_BEAT = 30.0
+"""Seconds between signs of life on a subscription: a server that hears nothing for minutes asks for one, and
+closes the connection when none comes. While messages have to wait here, the question would not be read."""
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -65,12 +68,20 @@ class Line:
         """Messages as they come, from when the first is asked for; ends only by an error or when it is closed."""
         self._writer.write(f"SUB {subject} 1\r\n".encode())
         await self._drain()
-        while True:
-            words = await self._line()
-            if words.startswith((b"MSG ", b"HMSG ")):
-                yield await self._message(words.split(b" "))
-            else:
-                await self._common(words)
+        self._beat()
+        try:
+            while True:
+                words = await self._line()
+                if words.startswith((b"MSG ", b"HMSG ")):
+                    yield await self._message(words.split(b" "))
+                else:
+                    await self._common(words)
+        finally:
+            self._beating.cancel()
+
+    def _beat(self) -> None:
+        self._writer.write(b"PING\r\n")
+        self._beating = asyncio.get_running_loop().call_later(_BEAT, self._beat)
 
     async def _message(self, words: list[bytes]) -> Inbound:
         try:

@@ -23,9 +23,10 @@ log = logging.getLogger("workflow")
 
 
 class OutsideCalls(Protocol):
-    """Calls by HTTP, OpenAPI and AsyncAPI. ``subscribed``: tasks of runs that take messages."""
+    """Calls by HTTP, OpenAPI and AsyncAPI. ``subscribed``: tasks of runs that take messages; each event is set while
+    more may come."""
 
-    subscribed: set[tuple[Run, int]]
+    subscribed: dict[tuple[Run, int], asyncio.Event]
 
     async def outcome(self, run: Run, command: p.CallOutside) -> p.Wanted: ...
 
@@ -38,6 +39,8 @@ class Listeners(Protocol):
     def register(self, ref: FunctionRef, task: int, types: tuple[str, ...], since: float, after: int) -> None: ...
 
     def drop(self, ref: FunctionRef, task: int) -> None: ...
+
+    def hold(self, ref: FunctionRef, task: int, held: bool) -> None: ...
 
 
 class Commands:
@@ -57,6 +60,7 @@ class Commands:
             p.SetTimer: lambda run, command: self._timers.set(run, command.timer, command.at),
             p.Listen: self._listen,
             p.DropWait: self._drop,
+            p.HoldBack: self._hold,
         }
 
     async def obey(self, run: Run, commands: list[p.WireCommand], unsent: frozenset[int]) -> None:
@@ -123,6 +127,13 @@ class Commands:
             call.cancel()
         if command.waits == "child":
             self._children.cancel(run, command.task)
+
+    def _hold(self, run: Run, command: p.HoldBack) -> None:
+        run.held = run.held | {command.task} if command.held else run.held - {command.task}
+        self._events.hold(run.ref, command.task, command.held)
+        more = self._outside.subscribed.get((run, command.task))
+        if more is not None:
+            more.clear() if command.held else more.set()
 
     def leave(self) -> None:
         """Subscriptions, which do not end by themselves, are left to the next owner."""

@@ -31,8 +31,8 @@ class CallsOutside:
     def __init__(self, outside: Outside, documents: Documents, secrets: Secrets, runs: Runs, confirm: Confirm) -> None:
         self._confirm = confirm
         self._outside, self._documents, self._secrets, self._runs = outside, documents, secrets, runs
-        self.subscribed: set[tuple[Run, int]] = set()
-        """Runs and their tasks that take messages, however long that is."""
+        self.subscribed: dict[tuple[Run, int], asyncio.Event] = {}
+        """Runs and their tasks that take messages, however long that is; the event is set while more may come."""
 
     async def outcome(self, run: Run, command: CallOutside) -> Answered | CallEnded:
         """Carries a call out. A subscription ends only by an error, or when it is cancelled."""
@@ -40,18 +40,23 @@ class CallsOutside:
         if command.repeated and not repeatable(command.kind, arguments):
             return CallEnded(task=command.task, error=outcomes.outcome_unknown(f"the {command.kind} call"))
 
+        more = asyncio.Event()
+        if command.task not in run.held:
+            more.set()
+
         async def deliver(message: dict[str, Any]) -> None:
             with suppress(Moved, Outrun, FaasError):  # the run is not driven here any more: this is about to end
                 await self._runs.ask(run, MessageArrived(task=command.task, message=message))
+            await more.wait()
 
         secrets = await self._values(run)
         await self._confirm()
         if isinstance(arguments, AsyncApiArguments) and arguments.subscription is not None:
-            self.subscribed.add((run, command.task))
+            self.subscribed[run, command.task] = more
         try:
             answer = await self._outside.call(command.kind, arguments, secrets, command.key, deliver)
         finally:
-            self.subscribed.discard((run, command.task))
+            self.subscribed.pop((run, command.task), None)
         if answer.error is not None:
             return CallEnded(task=command.task, error=answer.error)
         return Answered(command.task, msgspec.json.encode(answer.output))

@@ -71,7 +71,7 @@ class Parts:
         self.timer_store = TimerStore(self.js)
         timers = Timers(self.timer_store, self.runs.put, self.transitions.until_done, tasks)
         event_store = EventStore(self.js)
-        self.events = Hub(event_store, bus, self._on_event)
+        self.events = Hub(event_store, bus, self._on_event, self._untaken)
         self.door = Door(event_store, bus, tasks)
         outside_calls = CallsOutside(outside, documents, secrets, self.runs, lambda: self.recovery.confirm())
         self.recovery = Recovery(
@@ -92,3 +92,7 @@ class Parts:
         run = self.runs.open.get(ref)
         if run is not None:
             self.runs.put(run, arrived)
+
+    def _untaken(self, ref: FunctionRef) -> int:
+        run = self.runs.open.get(ref)
+        return 0 if run is None else len(run.queue)

@@ -21,7 +21,7 @@ class Run:
     task, and its state is in the workers' cache or in the store."""
 
     __slots__ = (
-        "busy", "calls", "cautious", "children", "definition", "ended", "history", "last", "listens",
+        "busy", "calls", "cautious", "children", "definition", "ended", "held", "history", "last", "listens",
         "parent", "queue", "ref", "started", "status", "timers", "unsent", "version", "waiters", "workflow",
     )  # fmt: skip
 
@@ -48,6 +48,8 @@ class Run:
         """By task; replaced, never changed."""
         self.listens: tuple[int, ...] = ()
         """Tasks that wait for events."""
+        self.held: frozenset[int] = frozenset()
+        """Tasks for which no more events and messages are to come for now."""
         self.waiters: list[asyncio.Future[Any]] = []
         """Told when the run has ended here, or is driven elsewhere."""
 

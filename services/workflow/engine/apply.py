@@ -133,7 +133,7 @@ def _task_started(state: State, record: r.TaskStarted) -> None:
 @_applies(r.TaskWaits)
 def _task_waits(state: State, record: r.TaskWaits) -> None:
     frame = state.own(record.frame)
-    frame.phase, frame.waits, frame.wait_until = "waiting", record.waits, record.until
+    frame.phase, frame.waits, frame.wait_until, frame.held = "waiting", record.waits, record.until, False
     if record.event is not None:
         frame.data = record.event
     _rest(state, record.frame)
@@ -164,6 +164,7 @@ def _event_consumed(state: State, record: r.EventConsumed) -> None:
     if record.until_matched is not None:
         frame.until_matched = [*frame.until_matched, record.until_matched]
     frame.correlations = frame.correlations | record.correlations
+    frame.held = frame.is_full
     frame.complete = record.complete
     frame.last_event = max(frame.last_event, record.sequence)
     if record.complete:
@@ -178,6 +179,7 @@ def _round_ended(state: State, record: r.RoundEnded) -> None:
     frame = state.own(record.frame)
     frame.outputs, frame.index = frame.outputs | {record.round: record.item}, record.round
     frame.phase = "answered"
+    frame.held = frame.is_full
     if record.context is not UNSET:
         state.context = record.context
     if record.complete:  # what came meanwhile is not wanted any more

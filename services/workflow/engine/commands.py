@@ -73,6 +73,14 @@ class Drop(Command, frozen=True, kw_only=True):
     waits: str
 
 
+class Hold(Command, frozen=True, kw_only=True):
+    """More events or messages for a task are to wait where they come from, or (not ``held``) need wait no more. What is
+    on its way is taken all the same."""
+
+    task: int
+    held: bool
+
+
 class Publish(Command, frozen=True, kw_only=True):
     """A lifecycle event of the specification: ``io.serverlessworkflow.<kind>.v1``."""
 

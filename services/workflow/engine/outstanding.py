@@ -48,6 +48,8 @@ def _of(frames: Iterable[Frame]) -> Outstanding:
             found["timer", name] = frame.wait_until
         elif frame.waits:
             found[frame.waits, str(frame.id)] = None
+        if frame.waits and frame.held:
+            found["held", str(frame.id)] = None
         if frame.waits == "messages" and frame.wait_until is not None:
             found["timer", f"{frame.id}.enough"] = frame.wait_until
         if frame.timeout_at is not None:
@@ -65,6 +67,8 @@ def commands(session: Session, before: Outstanding, after: Outstanding, repeated
             continue
         if kind == "timer":
             made.append(c.CancelTimer(timer=name))
+        elif kind == "held":
+            made.append(c.Hold(task=int(name), held=False))
         elif kind not in ("emit", "spawn"):  # those are over once done, whoever asked for them
             made.append(c.Drop(task=int(name), waits=kind))
     for (kind, name), at in after.items():
@@ -73,6 +77,8 @@ def commands(session: Session, before: Outstanding, after: Outstanding, repeated
         if kind == "timer":
             assert at is not None
             made.append(c.StartTimer(timer=name, at=at))
+        elif kind == "held":
+            made.append(c.Hold(task=int(name), held=True))
         else:
             made.append(_start(session, session.state.frames[int(name)], int(name) in repeated))
     return made

@@ -16,6 +16,10 @@ ROOT = 0
 """The id of the frame of the workflow itself."""
 
 
+MAX_QUEUED = 100
+"""Events or messages that wait for their round of ``foreach`` before no more are taken, until half of them are left."""
+
+
 class Frame(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One task under way, or the workflow itself (id ROOT, pointer "").
 
@@ -66,6 +70,18 @@ class Frame(msgspec.Struct, kw_only=True, omit_defaults=True):
     catching: bool = False
     ending: bool = False
     """A task inside ended the workflow, so this one ends, and what is around it."""
+    held: bool = False
+    """``listen`` and subscriptions: so much waits for ``foreach`` that no more is to come for now."""
+
+    @property
+    def queued(self) -> int:
+        """``listen`` and subscriptions: how much was consumed and has not had its round."""
+        return len(self.items) - self.index - 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is to come for now: from so many on until half of them are left."""
+        return self.queued >= MAX_QUEUED or (self.held and self.queued > MAX_QUEUED // 2)
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True):

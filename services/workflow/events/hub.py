@@ -22,7 +22,9 @@ from services.workflow.worker.protocol import EmitEvent
 log = logging.getLogger("events")
 
 Deliver = Callable[[FunctionRef, EventArrived], None]
-"""Hands an event to a run that is driven here."""
+"""Hands an event to a run that is driven here; ``untaken``: how many a run has not taken yet."""
+_MOST_UNTAKEN = 100
+_TURN = 0.01
 
 _PAUSE = 0.5
 
@@ -43,8 +45,10 @@ class _Named(msgspec.Struct):
 class Hub:
     """The events of this instance's runs. ``run`` it."""
 
-    def __init__(self, store: EventStore, bus: FastClient, deliver: Deliver) -> None:
-        self._store, self._bus, self._deliver = store, bus, deliver
+    def __init__(
+        self, store: EventStore, bus: FastClient, deliver: Deliver, untaken: Callable[[FunctionRef], int]
+    ) -> None:
+        self._store, self._bus, self._deliver, self._untaken = store, bus, deliver, untaken
         self._listeners = Listeners()
         self._last: dict[str, tuple[int, float]] = {}  # event of each namespace: sequence and time
         self._started = asyncio.Event()
@@ -76,6 +80,16 @@ class Hub:
     def drop(self, ref: FunctionRef, task: int) -> None:
         """It no longer is."""
         self._listeners.remove((ref, task))
+
+    def hold(self, ref: FunctionRef, task: int, held: bool) -> None:
+        """A task is given nothing any more, until it is given what was stored meanwhile and what comes."""
+        listener = self._listeners.get((ref, task))
+        if listener is None or listener.held == held:
+            return
+        if held:
+            listener.held, listener.pending = True, []
+        else:  # in place of the held one, which may be in the middle of being caught up, and has missed some
+            self.register(ref, task, listener.types, listener.since, listener.cursor)
 
     def _on_event(self, event: Event) -> None:
         self._last[event.namespace] = (event.sequence, event.stored)
@@ -120,7 +134,7 @@ class Hub:
         listener.behind, listener.pending = False, []
 
     def _waits(self, listener: Listener) -> bool:
-        return listener.behind and self._listeners.has(listener)
+        return listener.behind and not listener.held and self._listeners.has(listener)
 
     def _missed(self, namespace: str, listener: Listener) -> bool:
         """Whether there are older events that may be for a listener."""
@@ -144,8 +158,14 @@ class Hub:
         async for page in pages:
             for event in page:
                 for listener in (*by_type.get(event.attributes.get("type"), ()), *by_type.get(ANY, ())):
+                    await self._taken(listener)
                     if self._waits(listener):
                         self._give(listener, [event])
+
+    async def _taken(self, listener: Listener) -> None:
+        """Returns when a run has taken most of what it was given, or has enough for now."""
+        while self._waits(listener) and self._untaken(listener.key[0]) > _MOST_UNTAKEN:  # noqa: ASYNC110  # it tells nobody
+            await asyncio.sleep(_TURN)
 
     def _give(self, listener: Listener, events: Iterable[Event]) -> None:
         ref, task = listener.key

@@ -17,9 +17,10 @@ ANY = ""
 class Listener:
     """One task of one run. ``cursor``: the sequence of the last event that it was given; 0: none yet, and those stored
     before ``since`` (epoch seconds) are not for it. While older events are being read for it (``behind``) new ones
-    wait in ``pending``. Small: thousands wait at once."""
+    wait in ``pending``. One that is ``held`` is given nothing any more; another takes its place after its cursor.
+    Small: thousands wait at once."""
 
-    __slots__ = ("behind", "cursor", "key", "pending", "since", "types")
+    __slots__ = ("behind", "cursor", "held", "key", "pending", "since", "types")
 
     def __init__(self, key: Key, types: tuple[str, ...], since: float, after: int) -> None:
         self.key = key
@@ -27,6 +28,7 @@ class Listener:
         self.since = since
         self.cursor = after
         self.behind = True
+        self.held = False
         self.pending: list[Event] = []
 
     def wants(self, event: Event) -> bool:
@@ -73,6 +75,10 @@ class Listeners:
             if not others:
                 del self._by_type[place]
 
+    def get(self, key: Key) -> Listener | None:
+        """Who listens for a task."""
+        return self._by_key.get(key)
+
     def has(self, listener: Listener) -> bool:
         """Whether it still listens."""
         return self._by_key.get(listener.key) is listener
@@ -83,6 +89,8 @@ class Listeners:
         kind: Any = event.attributes.get("type")
         for place in ((event.namespace, kind), (event.namespace, ANY)):
             for listener in self._by_type.get(place, {}).values():
+                if listener.held:
+                    continue
                 if listener.behind:
                     listener.pending.append(event)
                 elif listener.take([event]):

@@ -117,6 +117,11 @@ def _drop(out: Outgoing, command: c.Drop) -> p.WireCommand:
     return p.DropWait(command.task, command.waits)
 
 
+@_writes(c.Hold)
+def _hold(out: Outgoing, command: c.Hold) -> p.WireCommand:
+    return p.HoldBack(command.task, command.held)
+
+
 @_writes(c.Publish)
 def _publish(out: Outgoing, command: c.Publish) -> p.WireCommand:
     """``workflow.started`` has the verb ``started``, ``task.started`` the verb ``task-started``."""
