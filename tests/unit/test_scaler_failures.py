@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from services.scaler.actions import PatchStatus
 from services.scaler.failures import Failure, find_failure
-from tests.support.world import CRASHED, READY, STARTING, UNIX, make_pod
+from services.scaler.objects import ReplicaSetStatus, StatusCondition
+from tests.support.world import CRASHED, READY, STARTING, UNIX, World, make_function, make_pod
 
 
 def waiting(reason: str, message: str = "", last: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -80,3 +82,16 @@ def test_last_words_are_cut_at_the_front() -> None:
     assert found is not None
     assert len(found.message) == 1024
     assert found.message.endswith("the end")
+
+
+def test_pods_that_may_not_be_made_are_explained_by_the_replica_set() -> None:
+    world = World(make_function())
+    world.outcomes[world.hash] = STARTING
+    world.step(1)
+    world.pods.clear()
+    refused = StatusCondition(type="ReplicaFailure", status="True", reason="FailedCreate", message="exceeded quota")
+    world.replica_sets[world.hash].status = ReplicaSetStatus(0, [refused])
+    status = next(a for a in world.plan(1) if isinstance(a, PatchStatus)).status
+    assert [(c.status, c.reason, c.message) for c in status.conditions if c.type == "Ready"] == [
+        ("False", "FailedCreate", "exceeded quota")
+    ]

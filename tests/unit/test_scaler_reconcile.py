@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scaler.actions import CreateReplicaSet, DeleteReplicaSet, PatchStatus, ScaleReplicaSet
-from services.scaler.objects import ReplicaSetStatus, StatusCondition
 from services.scaler.status import may_wait
 from tests.support.world import CRASHED, READY, STARTING, World, make_function, make_pod
 
@@ -226,19 +225,6 @@ def test_an_impossible_spec_says_so_and_leaves_what_serves() -> None:
     assert serving.condition("Ready") == ("True", "PodsReady")
     assert serving.condition("Progressing") == ("False", "InvalidSpec")
     assert list(serving.replicas.values()) == [1]
-
-
-def test_pods_that_may_not_be_made_are_explained_by_the_replica_set() -> None:
-    world = World(make_function())
-    world.outcomes[world.hash] = STARTING
-    world.step(1)
-    world.pods.clear()
-    refused = StatusCondition(type="ReplicaFailure", status="True", reason="FailedCreate", message="exceeded quota")
-    world.replica_sets[world.hash].status = ReplicaSetStatus(0, [refused])
-    status = next(a for a in world.plan(1) if isinstance(a, PatchStatus)).status
-    assert [(c.status, c.reason, c.message) for c in status.conditions if c.type == "Ready"] == [
-        ("False", "FailedCreate", "exceeded quota")
-    ]
 
 
 def test_a_decision_is_bound_to_the_version_it_was_made_on() -> None:
