@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from services.contracts.workflow.events import EventFilter, EventStrategy
-from services.contracts.workflow.expressions import Expression, Template
+from services.contracts.workflow.expressions import Expression, Template, Text
 from services.workflow.engine.scope import Scope
+from services.workflow.expressions.program import text_of
 
 
 def _as_text(value: Any) -> str | None:
@@ -38,7 +39,7 @@ def correlated(
     for key, correlation in filter_.correlate.items():
         value = scope.value(correlation.from_, event)
         if correlation.expect is not None:
-            if scope.fill(correlation.expect, data) != value:
+            if not _expected(correlation.expect, value, scope, data):
                 return None
         elif key in known:
             if known[key] != value:
@@ -48,6 +49,13 @@ def correlated(
         else:
             made[key] = value
     return made
+
+
+def _expected(expect: Text, value: Any, scope: Scope, data: Any) -> bool:
+    """Whether a value is the expected one. A constant is a text, which stands for a number or boolean too."""
+    if isinstance(expect, str):
+        return not isinstance(value, dict | list | None) and text_of(value) == expect
+    return bool(scope.fill(expect, data) == value)
 
 
 def filters_of(strategy: EventStrategy) -> list[EventFilter]:

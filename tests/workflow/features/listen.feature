@@ -468,3 +468,58 @@ Feature: Listen
     """yaml
     []
     """
+
+  Scenario: A constant that is expected is compared with a number as text
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-constant-that-is-expected-is-compared-with-a-num, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a }, correlate: { order: { from: .data.id, expect: '7' } } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: { id: 6 } }
+    - { type: a, data: { id: 7 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { id: 7 } ]
+    """
+
+  Scenario: A constant that is expected is a text as it stands
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: a-constant-that-is-expected-is-a-text-as-it-stands, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { one: { with: { type: a }, correlate: { order: { from: .data.id, expect: 'x-7' } } } } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, data: { id: y-7 } }
+    - { type: a, data: { id: x-7 } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ { id: x-7 } ]
+    """
+
+  Scenario: Events that share an attribute of their own
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: default, name: events-that-share-an-attribute-of-their-own, version: '1.0.0' }
+    do:
+      - hear: { listen: { to: { all: [ { with: { type: a }, correlate: { room: { from: .roomid } } }, { with: { type: b }, correlate: { room: { from: .roomid } } } ] } } }
+    """
+    And given the events are sent:
+    """yaml
+    - { type: a, roomid: x, data: 1 }
+    - { type: b, roomid: y, data: 2 }
+    - { type: b, roomid: x, data: 3 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 3 ]
+    """
