@@ -13,7 +13,7 @@ from typing import TypeVar
 from tests.cluster.controlplane import LOOPBACK, ControlPlane
 from tests.support.api import Api, Refusal
 from tests.support.apiserver import ApiServer
-from tests.support.kubelet import eventually
+from tests.support.patience import eventually
 
 T = TypeVar("T")
 NAMESPACED = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.campaign import Stage, load, stage, verify
-from tests.support.router import until
+from tests.support.patience import until
 
 ROUNDS = 2
 

@@ -14,7 +14,7 @@ from services.workflow.engine import stimuli as s
 from services.workflow.worker import protocol as p
 from services.workflow.worker.pool import Limits, Pool
 from services.workflow.worker.transition import LARGE
-from tests.support.router import until
+from tests.support.patience import until
 from tests.support.workers import Driven, evaluates
 from tests.support.workflows import definition
 

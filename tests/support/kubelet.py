@@ -16,7 +16,6 @@ from cli.local import pki
 from tests.support.api import Api
 from tests.support.apiserver import ApiServer
 from tests.support.patience import PATIENCE
-from tests.support.patience import eventually as eventually
 
 PODS = "/api/v1/namespaces/default/pods"
 

@@ -26,7 +26,6 @@ from services.router.router import Router
 from services.router.table import Pod
 from tests.support.bus import Bus
 from tests.support.patience import PATIENCE
-from tests.support.patience import until as until
 from tests.support.service import Service, environment
 
 ADD = FunctionRef("default", "add")
