@@ -25,6 +25,8 @@ class _Arguments(TyperCommand):
         return super().parse_args(ctx, bare_wait(args, takes_next=True))
 
 
+_COMPARED = 4096
+"""Bytes of an input up to which an answer surely shows the whole of it."""
 app = application()
 
 
@@ -75,7 +77,10 @@ def _start(gateway: Gateway, ref: FunctionRef, run: FunctionRef, body: bytes | N
     sent = {"Content-Type": "application/json"}
     # may be sent twice: the id makes it the same run
     answer = gateway.ask("POST", f"{workflow_item(ref)}/runs?id={run.name}", body or b"", sent)
-    return dict(msgspec.json.decode(answer.body))
+    view: dict[str, Any] = msgspec.json.decode(answer.body)
+    if len(body or b"") < _COMPARED and msgspec.json.decode(body or b"{}") != view.get("input"):
+        note(f"run {run} was there already, begun with another input, which counts: faas workflow get {run} shows it")
+    return view
 
 
 def _print_started(ref: FunctionRef, run: FunctionRef, view: dict[str, Any], output: str) -> None:

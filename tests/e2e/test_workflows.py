@@ -39,6 +39,9 @@ def test_the_command_shows_what_happens_and_prints_the_output(flows: Platform) -
     ]  # fmt: skip
     again = run(flows, "wf-sum", '{"x": 99}', "--wait", "--id", "wf-by-command")
     assert (again.code, again.out) == (0, "14\n"), "the same id is the same run"
+    assert "run default/wf-by-command was there already, begun with another input, which counts" in again.err
+    same = run(flows, "wf-sum", '{ "y": 4.0, "x": 3 }', "--id", "wf-by-command")
+    assert (same.code, "was there already" in same.err) == (0, False)
 
 
 def test_a_run_that_nobody_waits_for_is_named(flows: Platform) -> None:
