@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from tests.cluster.differential.accepted import ACCEPTED, accepted_by
 from tests.cluster.differential.compare import Difference
+from tests.cluster.differential.custom import CUSTOM_KINDS
 from tests.cluster.differential.document import DOCUMENT, document
+from tests.cluster.differential.generate import Episode
 from tests.cluster.differential.kinds import Kind
 from tests.cluster.differential.servers import (
     ALL_KINDS,
     EPISODES,
+    STEPS,
     Pair,
     both_servers,
     compare_bad_values,
@@ -66,3 +70,17 @@ def test_the_document_is_the_list() -> None:
 
 def test_enough_requests_are_compared() -> None:
     assert request_count() >= 1000
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.name)
+def test_every_verb_is_tried_on_every_kind(kind: Kind) -> None:
+    """They are chosen: other numbers of episodes or steps could leave one out. A watch goes along with each episode."""
+    steps = [step for number in range(EPISODES) for step in Episode(kind, number).steps(STEPS)]
+    tried = {step.content_type if step.method == "PATCH" else step.method for step in steps}
+    needed = {"GET", "POST", "PUT", "DELETE", JSON_PATCH, MERGE_PATCH} | ({APPLY_PATCH} if kind.deleted else set())
+    assert tried >= needed | ({STRATEGIC_PATCH} if kind.strategic and kind not in CUSTOM_KINDS else set())
+    whats = {step.what for step in steps}
+    assert whats >= {"list nothing", "get", "create"}
+    assert whats & {"list by labels", "list by fields"}
+    assert not kind.status or whats >= {"get the status", "patch the status"}
+    assert not kind.scale or whats >= {"get the scale", "set the scale", "patch the scale"}

@@ -25,10 +25,11 @@ class Episode(Creations, Changes):
         return self._framed([self._create_edited(each) for each in self.kind.invalid])
 
     def _framed(self, steps: list[Step]) -> list[Step]:
-        """Returns the steps between the list that watches begin after and the object that they end with."""
+        """Returns the steps between the list that watches begin after and the object that ends them, which is read."""
         last = edited(self._object(self._name(LAST)), "metadata.labels", {"tier": "last"})
         first = Step("list nothing", "GET", self.collection, save=FIRST)
-        return [first, *steps, Step("create", "POST", self.collection, last)]
+        ending = [Step("create", "POST", self.collection, last), Step("get", "GET", self._at(self._name(LAST)))]
+        return [first, *steps, *ending]
 
     def _operations(self) -> list[Callable[[], list[Step]]]:
         always = [self._create, self._create, self._create_bad, self._create_bad, self._create_bad_metadata]
