@@ -76,7 +76,7 @@ async def load(connections: int, seconds: float) -> int:
         with contextlib.suppress(NoRespondersError):
             await bus.request("faas.invoke.default.add", BODY, timeout=10, headers=fields("first"))
             break
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # a router subscribes without saying so
     end, count = time.monotonic() + seconds, 0
 
     async def caller(number: int) -> None:
@@ -131,7 +131,6 @@ def profile(connections: int, seconds: float) -> None:
 
     async def both() -> None:
         serving = asyncio.create_task(serve())
-        await asyncio.sleep(0.5)
         await load(connections, seconds)
         serving.cancel()
 

@@ -58,7 +58,7 @@ async def listening(made: Caller, run: str) -> None:
             waiting = (await made.ask("get", run)).json.get("waiting", [])
             if [each["kind"] for each in waiting] == ["events"]:
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # a run is asked, it does not tell
 
 
 async def send(platform: Platform, *events: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ def test_events_are_consumed_once_each_by_whoever_drives_the_run(platform: Platf
                 )
                 return
             except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # nobody is there yet
 
     platform.function("add", idempotent=True)
     with platform.running() as service:

@@ -12,7 +12,7 @@ from services.workflow.store import streams
 from services.workflow.store.jetstream import JetStream, Unavailable
 from services.workflow.store.runs import RunStore
 from tests.support.bus import Bus, running_bus
-from tests.support.patience import until
+from tests.support.patience import eventually, until
 from tests.support.stores import HEAD, play, ref, transition
 
 
@@ -76,8 +76,7 @@ def test_an_append_that_was_stored_but_not_answered_is_found_again(tmp_path: Pat
 def stopped(bus: Bus) -> None:
     """Waits until no thread of a paused nats-server runs any more; nothing but its state tells."""
     threads = list(Path(f"/proc/{bus.process.pid}/task").iterdir())
-    while any(") T " not in (each / "stat").read_text() for each in threads):
-        time.sleep(0.001)
+    eventually(lambda: all(") T " in (each / "stat").read_text() for each in threads), "it is stopped")
 
 
 def test_a_stopped_nats_server_is_unavailable_and_then_not(tmp_path: Path) -> None:

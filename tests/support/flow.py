@@ -137,7 +137,7 @@ class Caller:
         deadline = asyncio.get_running_loop().time() + seconds
         while not await over():
             assert asyncio.get_running_loop().time() < deadline, f"run {run} did not end: {found}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # after a refusal; the request itself waits
         return found
 
     async def on_call(self, message: Msg) -> None:

@@ -20,7 +20,7 @@ from cli.local.kubelet.record import ContainerRecord, PodRecord
 from cli.local.kubelet.resources import decode_pod
 from cli.local.kubelet.volumes import PodPaths, mount
 from cli.local.processes import start_time
-from tests.support.patience import PATIENCE
+from tests.support.patience import eventually
 
 PATH = {"PATH": os.environ["PATH"]}
 PYTHON = [sys.executable, "-S", "-c"]
@@ -31,11 +31,7 @@ def start(tmp_path: Path, script: str, mark: int) -> Process:
 
 
 def wait_for(path: Path) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < deadline, f"{path} was not written"
-        time.sleep(0.005)
-    return path.read_text()
+    return eventually(lambda: path.read_text() if path.exists() else "", f"{path} is written")
 
 
 @pytest.fixture
@@ -68,10 +64,7 @@ ctypes.CDLL(None).pthread_exit(None)
     process = start(tmp_path, script, mark)
     wait_for(tmp_path / "log")
     state = Path(f"/proc/{process.pid}/stat")
-    deadline = time.monotonic() + PATIENCE
-    while state.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.005)  # the end of a thread tells nobody
+    eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", "its first thread has ended")
     assert procfs.alive(process.pid, process.started)
     assert start_time(process.pid) is not None
     assert procfs.kill_marked(mark) == 1
@@ -166,10 +159,7 @@ open(f"up-{os.getpid()}", "w").write("1")
 time.sleep(60)
 """
     process = start(tmp_path, script, mark)
-    deadline = time.monotonic() + PATIENCE
-    while len(list(tmp_path.glob("up-*"))) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    eventually(lambda: len(list(tmp_path.glob("up-*"))) == 2, "both run")
     watch = MemoryWatch()
     assert watch.over_limit({mark: 200 << 20}, spare=0) == {}
     over = watch.over_limit({mark: 64 << 20}, spare=0)
@@ -186,10 +176,7 @@ def test_shared_pages_count_once(tmp_path: Path, mark: int) -> None:
     )
     process = start(tmp_path, script, mark)
     wait_for(tmp_path / "up")
-    deadline = time.monotonic() + PATIENCE
-    while len(procfs.marked({mark})) < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    eventually(lambda: len(procfs.marked({mark})) == 4, "all four run")
     members = procfs.marked({mark})
     assert procfs.memory(members) >= 240 << 20
     assert procfs.memory(members, proportional=True) < 120 << 20
