@@ -2,22 +2,25 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from services.contracts.names import FunctionRef
 from services.workflow.controller.judge import canonical, digest_of
 from services.workflow.driver import recovery, transitions
 from services.workflow.driver import runs as driver_runs
+from services.workflow.driver.children import Children
 from services.workflow.driver.documents import Documents
 from services.workflow.driver.link import Link
 from services.workflow.driver.ownership import Members, Owner
 from services.workflow.driver.recovery import Recovery
-from services.workflow.driver.routing import Routing
+from services.workflow.driver.routing import Over, Routing
 from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Runs
 from services.workflow.driver.transitions import Broken, Transitions
@@ -59,6 +62,7 @@ class Obeyed:
 
     def __init__(self) -> None:
         self.calls: asyncio.Queue[p.CallFunction] = asyncio.Queue()
+        self.over: asyncio.Queue[Run] = asyncio.Queue()
 
     async def obey(self, run: Run, commands: list[p.WireCommand], unsent: frozenset[int]) -> None:
         for command in commands:
@@ -67,7 +71,8 @@ class Obeyed:
 
     def leave(self) -> None: ...
 
-    def ended(self, run: Run, stepped: p.Stepped) -> None: ...
+    def ended(self, run: Run, stepped: p.Stepped) -> None:
+        self.over.put_nowait(run)
 
     def released(self, run: Run) -> None: ...
 
@@ -80,8 +85,10 @@ class Driving:
         self.store = store
         self.transitions = Transitions(ME, store, self.workers, Documents(DefinitionStore(js)), NOTHING, Link(js.bus))
         self.runs = Runs(self.transitions, tasks)
-        routing = Routing(self.runs, store, Members(ME, 1.5, 0.0), NOTHING)
-        self.recovery = Recovery(self.runs, routing, self.transitions, Members(ME, 1.5, 0.0), NOTHING, 60.0)
+        members = Members(ME, 1.5, time.monotonic())
+        self.routing = Routing(self.runs, store, members, NOTHING)
+        children = Children(NOTHING, self.routing, self.transitions, tasks)
+        self.recovery = Recovery(self.runs, self.routing, self.transitions, members, children, 60.0)
         self.runs.serve(self.obeyed, self._look)
 
     def _look(self) -> None:
@@ -231,5 +238,43 @@ def test_a_scan_that_is_behind_looks_again(scene: Any, monkeypatch: pytest.Monke
             scanning = asyncio.create_task(here.recovery.run())
             assert (await here.obeyed.calls.get()).repeated
             scanning.cancel()
+
+    scene(story)
+
+
+def test_a_child_whose_parent_ended_without_telling_it_is_cancelled(scene: Any) -> None:
+    """The parent's owner died after it had recorded the end, and before it told the child."""
+
+    async def story(js: JetStream) -> None:
+        async with driving(js) as here:
+            parent = msgspec.structs.replace(HEAD, owner="here/0", status="cancelled", ended=time.time())
+            await here.store.append(ref("parent"), transition("cancelled"), parent, 0)
+            head = msgspec.structs.replace(HEAD, parent="default/parent/3")
+            await here.runs.begin(ref("child"), head, p.Begin("child", "seed"))
+            scanning = asyncio.create_task(here.recovery.run())
+            run = await here.obeyed.over.get()
+            assert (run.ref, run.status) == (ref("child"), "cancelled")
+            scanning.cancel()
+
+    scene(story)
+
+
+def test_a_run_that_is_being_removed_is_not_there(scene: Any) -> None:
+    """It can't be tried again: what that would write would be removed with the rest."""
+
+    async def story(js: JetStream) -> None:
+        async with driving(js) as here:
+            ended = msgspec.structs.replace(HEAD, status="faulted", ended=1.0)
+            await here.store.append(ref("old"), transition("a"), ended, 0)
+            assert isinstance(await here.routing.find(ref("old")), Over)
+
+            found: list[Any] = []
+
+            async def purge(ref: FunctionRef) -> None:
+                found.append(await here.routing.find(ref))
+
+            cast(Any, here.store).purge = purge  # to look just before
+            assert await here.store.expire(60.0, time.time()) == 1
+            assert found == [None]
 
     scene(story)

@@ -96,6 +96,10 @@ class Children:
             run.children = {key: child for key, child in run.children.items() if key != task}
             self._tasks.create_task(self._until_told(ref, Cancel()))
 
+    def abandon(self, ref: FunctionRef) -> None:
+        """What waited for an open child has ended, and its owner is gone, who may not have told the child."""
+        self._tasks.create_task(self._until_told(ref, Cancel()))
+
     def ended(self, run: Run, stepped: Stepped) -> None:
         """Tells the parent, if there is one."""
         parent = parse_parent(run.parent)

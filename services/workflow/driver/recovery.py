@@ -7,6 +7,7 @@ import time
 from services.contracts.names import FunctionRef
 from services.contracts.runs import ENDED
 from services.workflow.driver.children import Children
+from services.workflow.driver.keys import parse_parent
 from services.workflow.driver.ownership import Members, parse_owner
 from services.workflow.driver.routing import Routing
 from services.workflow.driver.run import Run
@@ -87,6 +88,7 @@ class Recovery:
         if wanted:
             log.info("took %d runs in %.2f s", len(wanted), time.monotonic() - began)
         self._tell_parents(heads)
+        self._tell_children(heads)
 
     async def _take(self, wanted: list[Found]) -> None:
         """Those that nobody here is taking already. Fences first: what is read afterwards is final."""
@@ -127,3 +129,15 @@ class Recovery:
         for ref in ended.keys() - self._told:
             self._children.tell_again(ref, ended[ref])
         self._told = set(ended)
+
+    def _tell_children(self, heads: list[Found]) -> None:
+        """That are open although their parent has ended, under an owner who is gone and who may not have told them."""
+        parents = {ref: parse_parent(head.parent) for ref, head, _ in heads if head.parent and head.status not in ENDED}
+        waited_for = {parent.run for parent in parents.values() if parent is not None}
+        over = {
+            ref for ref, head, _ in heads
+            if ref in waited_for and head.status in ENDED and self._members.mine(str(ref), parse_owner(head.owner))
+        }  # fmt: skip
+        for ref, parent in parents.items():
+            if parent is not None and parent.run in over:
+                self._children.abandon(ref)

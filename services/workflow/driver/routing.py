@@ -16,7 +16,7 @@ from services.workflow.driver.run import Run
 from services.workflow.driver.runs import Moved, Runs
 from services.workflow.store.heads import Head
 from services.workflow.store.jetstream import Outrun
-from services.workflow.store.runs import RunStore
+from services.workflow.store.runs import EXPIRED, RunStore
 from services.workflow.worker.protocol import Wanted
 
 log = logging.getLogger("workflow")
@@ -64,6 +64,8 @@ class Routing:
             if found is None:
                 return None
             head, last = found
+            if head.owner == EXPIRED:  # it is being removed: what would be written now would go with it
+                return None
             if head.status in ENDED:
                 return Over(head, last)
             owner = parse_owner(head.owner)

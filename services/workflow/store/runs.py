@@ -22,6 +22,8 @@ log = logging.getLogger("store")
 
 EMPTY = b'{"records":[]}'
 """The transition with which a new owner takes a run from the old one."""
+EXPIRED = "expired/0"
+"""The owner of a run that is being removed."""
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _AT = "Faas-At"
 _BLOB = "Faas-Blob"
@@ -221,7 +223,7 @@ class RunStore:
         ]
         for ref, head, last in old:
             try:  # fences one who is about to retry the run
-                await self.append(ref, EMPTY, msgspec.structs.replace(head, owner="expired/0"), last)
+                await self.append(ref, EMPTY, msgspec.structs.replace(head, owner=EXPIRED), last)
             except Outrun:
                 continue
             await self.purge(ref)
