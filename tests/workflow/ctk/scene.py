@@ -204,7 +204,7 @@ class Scene:
         known = self.plans.get((command.namespace, command.name), [])
         wanted = [plan for plan in known if command.version in ("latest", plan.definition.document.version)]
         if not wanted:
-            error = {"type": standard_type("configuration"), "status": 404, "title": "Not Found"}
+            error = {"type": standard_type("communication"), "status": 404, "title": "Not Found"}
             self.queue.append((run, s.CallEnded(task=command.task, error=error)))
             return
 

@@ -189,7 +189,7 @@ Feature: Sub-workflows
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
-    status: 404
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 404, instance: /do/0/run }
     """
 
   Scenario: A container is refused
@@ -305,5 +305,5 @@ Feature: Sub-workflows
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
-    status: 404
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 404, instance: /do/0/run }
     """
