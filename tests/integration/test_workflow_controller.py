@@ -2,9 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,16 @@ from services.common import bus as nats_bus
 from services.common.kube import KubeClient
 from services.common.settings import Common, load
 from services.contracts.names import FunctionRef
-from services.contracts.runs import StartRun
-from services.contracts.workflow import Problem, parse
-from services.contracts.workflow.expressions import Expression
 from services.workflow.calls import Outside
 from services.workflow.controller.controller import Controller
 from services.workflow.controller.definitions import Accepted, Refused
-from services.workflow.expressions import evaluate, problems
 from services.workflow.store import streams
 from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.jetstream import JetStream
 from tests.support.api import Api, Refusal
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.bus import Bus, running_bus
+from tests.support.judging import Checks, Starts
 from tests.support.patience import PATIENCE
 from tests.support.workflows import definition
 
@@ -37,31 +33,6 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = "/apis/faas.dev/v1alpha1/namespaces/default/workflows"
 FUNCTIONS = "/apis/faas.dev/v1alpha1/namespaces/default/functions"
 SECRETS = "/api/v1/namespaces/default/secrets"
-
-
-class Checks:
-    """What the worker processes check, in this one."""
-
-    async def check(self, document: bytes) -> list[Problem]:
-        return problems(parse(msgspec.json.decode(document)))
-
-    async def evaluate(self, expression: Expression, data: Any, arguments: Mapping[str, Any]) -> Any:
-        return evaluate(expression, data, arguments)
-
-
-@dataclass
-class Starts:
-    """The runs that were asked for; the first ``failures`` requests come to nothing."""
-
-    failures: int = 0
-    runs: list[tuple[str, str, Any]] = field(default_factory=list)
-
-    async def start(self, ref: FunctionRef, request: StartRun) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise TimeoutError("nobody answers")
-        assert isinstance(request.input, msgspec.Raw)
-        self.runs.append((str(ref), request.id, msgspec.json.decode(request.input)))
 
 
 @pytest.fixture(scope="module")

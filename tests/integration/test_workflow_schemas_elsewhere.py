@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,59 +17,10 @@ from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.jetstream import JetStream
 from tests.support.flow import WORKFLOWS, Caller, Platform, caller, running_platform
 from tests.support.patience import PATIENCE
+from tests.support.site import Site, serving
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 TEXT = {"type": "object", "properties": {"n": {"type": "string"}}, "required": ["n"]}
-Answer = tuple[int, bytes]
-
-
-class Site(dict[str, Any]):
-    """What a web server answers by path: a value as JSON, bytes, or what a function makes of the request's headers."""
-
-    url = ""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-
-    def answer(self, path: str, headers: Any) -> Answer:
-        self.asked.append(path)
-        found = self.get(path)
-        if callable(found):
-            found = found(headers)
-        if isinstance(found, int) and not isinstance(found, bool):
-            return found, b""
-        if path not in self:
-            return 404, b""
-        return 200, found if isinstance(found, bytes) else json.dumps(found).encode()
-
-
-@contextmanager
-def serving() -> Iterator[Site]:
-    site = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = site.answer(self.path, self.headers)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    site.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -274,6 +222,23 @@ def test_services_that_judge_at_once_agree_although_the_schema_changes(
             for name in names:
                 views = [await made.run(name, {"n": "x"}) for _ in range(8)]
                 assert {view["run"]["definition"] for view in views} == {digests[name]}
+
+        during(platform, story)
+
+
+def test_one_service_that_can_fetch_a_schema_is_enough(platform: Platform, service: None, site: Site) -> None:
+    site["/n.json"] = NUMBER
+    names = [f"enough-{number}" for number in range(4)]
+    with platform.running("wf-strict"):  # which may not reach the address
+        for name in names:
+            platform.deploy(name, flow(f"{site.url}/n.json"))
+        said = {name: status(platform, name, "True") for name in names}
+        time.sleep(2 * FIRST_WAIT)  # nobody contradicts
+        assert {name: status(platform, name, "True") for name in names} == said
+
+        async def story(made: Caller) -> None:
+            for name in names * 4:
+                assert (await made.run(name, {"n": 1}))["output"] == {"n": 1}
 
         during(platform, story)
 
