@@ -185,13 +185,15 @@ PIECES = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(parts=st.lists(st.one_of(PIECES, st.binary(max_size=40)), min_size=1, max_size=12), together=st.booleans())
 def test_whatever_arrives_the_worker_goes_on(echo: Pod, parts: list[bytes], together: bool) -> None:
+    before = echo.workers
     with echo.connect() as connection, contextlib.suppress(OSError):  # closed in the middle of what was refused
         for part in [b"".join(parts)] if together else parts:
             connection.sendall(part)
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(65536):
             pass
-    assert echo.process.poll() is None
+    assert echo.workers == before
+    assert echo.call(b"1").status == 200
 
 
 def test_many_idle_connections(echo: Pod) -> None:
