@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.contracts.workflow import InvalidWorkflow, parse_yaml
+from services.contracts.workflow.expressions import Expression
 from services.workflow.expressions import problems
+from services.workflow.expressions.program import ExpressionError, check
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "openworkflow" / "examples"
 HEAD = "document: { dsl: '1.0.3', namespace: default, name: test, version: '1.0.0' }\n"
@@ -42,3 +44,10 @@ def test_the_programs_of_every_example_that_is_taken_compile() -> None:
         taken += 1
         assert problems(definition) == [], path.name
     assert taken > 30
+
+
+@pytest.mark.parametrize(("text", "said"), [(".x |", "unexpected end of file"), ("(.x | )", "unexpected ')'")])
+def test_a_syntax_error_is_that_of_the_program_alone(text: str, said: str) -> None:
+    with pytest.raises(ExpressionError) as refused:
+        check(Expression(text, "/do/0/a"), frozenset())
+    assert said in str(refused.value)

@@ -52,7 +52,17 @@ def check(expression: Expression, names: frozenset[str]) -> None:
     try:
         _program(expression.text, names)
     except (Refused, ValueError) as error:
-        raise ExpressionError(_message(error), expression.pointer) from None
+        raise ExpressionError(_message(_alone(expression.text, error)), expression.pointer) from None
+
+
+def _alone(text: str, error: Exception) -> Exception:
+    """What jq says of the syntax of a program without what stands around it here, such as the bracket behind it."""
+    if "syntax error" in str(error):
+        try:
+            jq.compile(text)
+        except ValueError as own:
+            return own
+    return error
 
 
 def evaluate(expression: Expression, data: Any, arguments: Mapping[str, Any], now: float = 0.0) -> Any:
