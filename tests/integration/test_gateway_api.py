@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.support.api import Api
-from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.bus import running_bus
+from tests.support.apiserver import ApiServer
+from tests.support.bus import Bus, running_bus
 from tests.support.gateway import Gateway, error_of, running_gateway
 
 FUNCTIONS = "/api/v1/namespaces/default/functions"
@@ -19,16 +19,9 @@ SPEC = {"source": {"inline": {"main.py": "def handle(event):\n    return event\n
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("api")) as server:
-        Api(server).install("functions")
-        yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    directory = tmp_path_factory.mktemp("gateway")
-    with running_bus(directory) as bus, running_gateway(directory, bus, server.kubeconfig) as gateway:
+def gateway(server: ApiServer, bus: Bus) -> Iterator[Gateway]:
+    Api(server).install("functions")
+    with running_gateway(bus.directory, bus, server.kubeconfig) as gateway:
         yield gateway
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.api import Api
-from tests.support.apiserver import ApiServer, running_apiserver
-from tests.support.bus import running_bus
+from tests.support.apiserver import ApiServer
+from tests.support.bus import Bus
 from tests.support.gateway import Gateway, error_of, running_gateway
 from tests.support.workflows import definition
 
@@ -17,16 +17,9 @@ STORED = "/apis/faas.dev/v1alpha1/namespaces/default/workflows"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with running_apiserver(tmp_path_factory.mktemp("api")) as server:
-        Api(server).install("workflows")
-        yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    directory = tmp_path_factory.mktemp("gateway")
-    with running_bus(directory) as bus, running_gateway(directory, bus, server.kubeconfig) as gateway:
+def gateway(server: ApiServer, bus: Bus) -> Iterator[Gateway]:
+    Api(server).install("workflows")
+    with running_gateway(bus.directory, bus, server.kubeconfig) as gateway:
         yield gateway
 
 
