@@ -52,4 +52,5 @@ def test_every_test_that_meets_an_api_server_runs_on_level_1() -> None:
     meeting = {file.stem for file in files if meets_an_api_server(file)}
     assert "test_scaler_scaling" in meeting
     excused = {name for name in meeting for pattern in left_out() if fnmatch.fnmatchcase(name, pattern)}
-    assert meeting - excused == on_level1()
+    assert on_level1() <= meeting
+    assert meeting - on_level1() - excused == set()
