@@ -198,4 +198,4 @@ class Alive(msgspec.Struct, frozen=True):
     boot: str
     leaving: bool = False
     sent: float = 0.0
-    version: int = 1
+    version: int = 2
