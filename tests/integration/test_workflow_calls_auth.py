@@ -32,7 +32,7 @@ def test_basic_and_bearer_given_and_from_secrets() -> None:
                 assert (await http(outside, get(url, authentication=policy), mine)).output == "in"
             wrong = a.BasicAuthentication(username="ü", password="hunter2")
             found = problem(await http(outside, get(url, authentication=wrong)))
-            assert found[:2] == ("authentication", 401)
+            assert found[:2] == ("communication", 401)
             assert "hunter2" not in found[2]
             colon = a.BasicAuthentication(username="a:b", password="p")
             assert problem(await http(outside, get(url, authentication=colon)))[:2] == ("configuration", 400)
@@ -98,7 +98,7 @@ def test_digest(algorithm: str, qop: str, stale: bool) -> None:
             assert (await http(outside, call)).output == "in"
             assert server.bodies == [b'{"n":1}']
             wrong = a.DigestAuthentication(username="u", password="hunter2")
-            assert problem(await http(outside, get(url, authentication=wrong)))[:2] == ("authentication", 401)
+            assert problem(await http(outside, get(url, authentication=wrong)))[:2] == ("communication", 401)
 
     asyncio.run(scenario())
 

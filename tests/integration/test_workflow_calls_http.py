@@ -71,7 +71,7 @@ def test_outputs() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, "communication"), (401, "authentication"), (403, "authorization"), (404, "communication"),
+    [(400, "communication"), (401, "communication"), (403, "communication"), (404, "communication"),
      (418, "communication"), (500, "communication"), (503, "communication"), (599, "communication")],
 )  # fmt: skip
 def test_statuses_that_are_errors_have_their_status_and_say_nothing_of_the_answer(status: int, kind: str) -> None:

@@ -42,9 +42,8 @@ def configuration(detail: str) -> CallError:
 
 
 def refused(what: str, status: int) -> CallError:
-    """An answer with a status that is an error."""
-    kind = {401: "authentication", 403: "authorization"}.get(status, "communication")
-    return CallError(kind, f"{what} answered {status} {_phrase(status)}".rstrip(), status)
+    """An answer with a status that is an error, 401 and 403 too: any problem during a call is one of communication."""
+    return CallError("communication", f"{what} answered {status} {_phrase(status)}".rstrip(), status)
 
 
 def _phrase(status: int) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from services.contracts.workflow.errors import STATUS, same_type, standard_type
+from services.contracts.workflow.errors import STATUS, canonical, same_type, standard_type
 
 _TITLES = {
     "configuration": "Configuration Error",
@@ -46,15 +46,15 @@ def matches(error: dict[str, Any], filter_: dict[str, Any], *, of_call: bool = F
     """Whether an error has each of the values of a filter; those that are None do not count. An ``instance`` may be
     without the places of tasks in their lists: ``/do/getPet`` is ``/do/0/getPet``, as the specification writes too.
 
-    ``of_call``: a call raised it. The specification has a type of its own for failures of authentication, but also says
-    that any problem during a call is one of communication: a filter for either takes it.
+    ``of_call``: a call raised it. Any problem during a call is one of communication, says the specification; it has
+    types too for failed authentication, 401, and missing permission, 403. A filter for either takes it.
     """
     for key, expected in filter_.items():
         if expected is None:
             continue
         found = error.get(key)
         if key == "type" and isinstance(found, str):
-            if not same_type(found, expected) and not (of_call and _of_communication(found, expected)):
+            if not same_type(found, expected) and not (of_call and _either(error, expected)):
                 return False
         elif key == "instance" and isinstance(found, str):
             if expected not in (found, _PLACE.sub("", found)):
@@ -64,6 +64,7 @@ def matches(error: dict[str, Any], filter_: dict[str, Any], *, of_call: bool = F
     return True
 
 
-def _of_communication(found: str, expected: str) -> bool:
-    refused = (standard_type("authentication"), standard_type("authorization"))
-    return same_type(expected, standard_type("communication")) and found in refused
+def _either(error: dict[str, Any], expected: str) -> bool:
+    refusal = {401: standard_type("authentication"), 403: standard_type("authorization")}.get(error.get("status", 0))
+    communication = standard_type("communication")
+    return refusal is not None and {error["type"], canonical(expected)} == {refusal, communication}

@@ -209,30 +209,30 @@ Feature: Call HTTP
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 400, instance: /do/0/get }
     """
 
-  Scenario: An answer of 401 is an error of type authentication
+  Scenario: An answer of 401 is an error of communication
     Given a workflow with definition:
     """yaml
-    document: { dsl: '1.0.3', namespace: default, name: an-answer-of-401-is-an-error-of-type-authenticatio, version: '1.0.0' }
+    document: { dsl: '1.0.3', namespace: default, name: an-answer-of-401-is-an-error-of-communication, version: '1.0.0' }
     do:
       - get: { call: http, with: { method: get, endpoint: https://stub.example/status/401 } }
     """
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
-    { type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication, status: 401, instance: /do/0/get }
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 401, instance: /do/0/get }
     """
 
-  Scenario: An answer of 403 is an error of type authorization
+  Scenario: An answer of 403 is an error of communication
     Given a workflow with definition:
     """yaml
-    document: { dsl: '1.0.3', namespace: default, name: an-answer-of-403-is-an-error-of-type-authorization, version: '1.0.0' }
+    document: { dsl: '1.0.3', namespace: default, name: an-answer-of-403-is-an-error-of-communication, version: '1.0.0' }
     do:
       - get: { call: http, with: { method: get, endpoint: https://stub.example/status/403 } }
     """
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
-    { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization, status: 403, instance: /do/0/get }
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 403, instance: /do/0/get }
     """
 
   Scenario: An answer of 404 is an error of type communication
@@ -467,7 +467,7 @@ Feature: Call HTTP
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
-    { type: https://open-workflow-specification.org/spec/1.0.0/errors/authentication, status: 401 }
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 401 }
     """
 
   Scenario: A token by an expression
