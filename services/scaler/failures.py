@@ -11,7 +11,7 @@ ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
 PASSING = frozenset({"Unschedulable"})
 """Reasons that end by themselves when the cluster gets room: such a start has not failed, its Pods go on waiting."""
 DEAF_AFTER = 30.0
-"""Seconds that a running container may take to answer its readiness probe before that is called a failure."""
+"""Seconds that a running container may leave its readiness probe without an answer before that is called a failure."""
 MAX_WORDS = 1024
 """Characters of a container's last words in a condition."""
 _CANNOT_START = "faas: cannot start: "
@@ -43,7 +43,7 @@ def _pod_failure(pod: Pod, now: float) -> Failure | None:
     if pod.status.phase == "Failed":
         return Failure(pod.status.reason or "PodFailed", pod.status.message or _ended(pod))
     for status in pod.status.container_statuses:
-        failure = _container_failure(status, now)
+        failure = _container_failure(status, _deaf_for(pod, status, now))
         if failure is not None:
             return failure
     for condition in pod.status.conditions:
@@ -52,7 +52,7 @@ def _pod_failure(pod: Pod, now: float) -> Failure | None:
     return None
 
 
-def _container_failure(status: ContainerStatus, now: float) -> Failure | None:
+def _container_failure(status: ContainerStatus, deaf: float) -> Failure | None:
     if status.ready:
         return None
     state = status.state
@@ -63,9 +63,17 @@ def _container_failure(status: ContainerStatus, now: float) -> Failure | None:
         return Failure(state.waiting.reason, state.waiting.message)
     if ended is not None:
         return _crash(ended)
-    if state.running is not None and _age(state.running.started_at, now) > DEAF_AFTER:
+    if deaf > DEAF_AFTER:
         return Failure("NotResponding", "the container runs but GET /healthz on port 8080 gets no 200")
     return None
+
+
+def _deaf_for(pod: Pod, status: ContainerStatus, now: float) -> float:
+    """Seconds for which a running container has not been ready: since its start, or since it was ready last."""
+    if status.state.running is None:
+        return 0.0
+    since = [c.last_transition_time for c in pod.status.conditions if c.type == "Ready" and c.status == "False"]
+    return min(_age(moment, now) for moment in (status.state.running.started_at, *filter(None, since)))
 
 
 def _crash(ended: Terminated) -> Failure:

@@ -42,6 +42,7 @@ class StatusCondition(Resource):
     status: str = ""
     reason: str = ""
     message: str = ""
+    last_transition_time: str = ""
 
 
 class ReplicaSetSpec(Resource):

@@ -21,8 +21,11 @@ def ended(**state: Any) -> dict[str, Any]:
     return {"containerStatuses": [{"state": {"terminated": state}}]}
 
 
-def running_since(moment: str) -> dict[str, Any]:
-    return {"containerStatuses": [{"state": {"running": {"startedAt": moment}}}]}
+def running_since(moment: str, unready: str = "") -> dict[str, Any]:
+    """A container that runs since ``moment``; ``unready``: when its Pod stopped being ready."""
+    condition = {"type": "Ready", "status": "False", "lastTransitionTime": unready}
+    containers = [{"state": {"running": {"startedAt": moment}}}]
+    return {"containerStatuses": containers, "conditions": [condition] if unready else []}
 
 
 def unscheduled(reason: str) -> dict[str, Any]:
@@ -51,6 +54,7 @@ FAILURES: list[tuple[dict[str, Any], str, str]] = [
     ({"phase": "Failed"}, "PodFailed", "the Pod has failed"),
     (unscheduled("Unschedulable"), "Unschedulable", "0/1 nodes"),
     (running_since("2027-01-15T07:59:00Z"), "NotResponding", DEAF),
+    (running_since("2027-01-15T07:00:00Z", unready="2027-01-15T07:59:00Z"), "NotResponding", DEAF),
 ]
 
 
@@ -64,6 +68,7 @@ def test_a_failure_is_named(status: dict[str, Any], reason: str, message: str) -
     [
         {}, READY, STARTING, waiting("PodInitializing"), {"phase": "Succeeded"},
         running_since("2027-01-15T07:59:45Z"), running_since("soon"), unscheduled("SchedulingGated"),
+        running_since("2027-01-15T07:00:00Z", unready="2027-01-15T07:59:45Z"),
         {"containerStatuses": [{"ready": True, "restartCount": 1, "lastState": {"terminated": {"exitCode": 1}}}]},
     ],
 )  # fmt: skip
