@@ -40,6 +40,8 @@ PACKAGES = [
 NEEDED = ["containerd", "ctr", "runc", "iptables", "nft", "conntrack", "ip", "debootstrap", "unshare"]
 NEEDED += ["/usr/lib/cni/ptp"]
 START_SECONDS = 120
+APART = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+"""Begins a command that runs in namespaces of its own."""
 CLONE_NEWNET = 0x40000000
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -51,7 +53,10 @@ def why_not_here() -> str:
     missing = [each for each in NEEDED if shutil.which(each) is None]
     if missing:
         return f"missing {', '.join(missing)}: on Debian, `python -m tests.cluster.node --install` installs them"
-    return ""
+    # Root in a container may lack both; the table goes with its namespace.
+    trial = [*APART, "nft", "add", "table", "inet", "trial"]
+    tried = subprocess.run(trial, capture_output=True, text=True, timeout=30, check=False)
+    return f"no namespaces or nftables for this root: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 class Node:
@@ -70,9 +75,8 @@ class Node:
     def start(self) -> None:
         """Returns when Pods run and find each other by name; raises ClusterError with the log that says why not."""
         inside = [sys.executable, "-m", "tests.cluster.node_servers", str(self.directory)]
-        apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._child = Child("node", [*apart, *inside], self.directory, environment=environment)
+        self._child = Child("node", [*APART, *inside], self.directory, environment=environment)
         self._child.wait_until((self.directory / "ready").exists, "the node was up", seconds=START_SECONDS)
 
     def stop(self) -> None:

@@ -58,3 +58,14 @@ def test_a_machine_without_a_node_s_programs_names_them(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", without("containerd", tmp_path / "bin"))
     assert node.why_not_here().startswith("missing containerd")
     assert "--install" in node.why_not_here()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root is told that first")
+def test_a_root_without_namespaces_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in node.NEEDED:
+        if not program.startswith("/"):
+            (tmp_path / program).write_text(f"#!/bin/sh\necho '{program}: Operation not permitted' >&2\nexit 1\n")
+            (tmp_path / program).chmod(0o755)
+    monkeypatch.setattr(node, "NEEDED", [program for program in node.NEEDED if not program.startswith("/")])
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert node.why_not_here() == "no namespaces or nftables for this root: unshare: Operation not permitted"

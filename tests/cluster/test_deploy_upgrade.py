@@ -69,9 +69,9 @@ def test_an_upgrade_under_load_loses_nothing_and_is_uninstalled_whole(released: 
     platform = released
     platform.apply(manifest("load", source=ADD, scale={"min": 1}))
     wait_until(lambda: platform.ready_pods("load") == 1, "the function has its Pod")
-    deploy(platform, tmp_path, workflow("patient", WAITING))
+    deploy(platform, tmp_path, workflow("traveller", WAITING))
     for number in range(3):
-        platform.faas("workflow", "run", "default/patient", '{"x":1}', "--id", f"patient-{number}", check=True)
+        platform.faas("workflow", "run", "default/traveller", '{"x":1}', "--id", f"traveller-{number}", check=True)
     uid = platform.function("load")["metadata"]["uid"]
 
     overlay = next_version(platform, tmp_path / "next")
@@ -94,8 +94,8 @@ def test_an_upgrade_under_load_loses_nothing_and_is_uninstalled_whole(released: 
 
 
 def statuses(platform: Deployed) -> list[str]:
-    """Those of the runs of `patient`."""
-    return [run["status"] for run in runs_of(platform, "patient")]
+    """Those of the runs of `traveller`."""
+    return [run["status"] for run in runs_of(platform, "traveller")]
 
 
 def send(platform: Deployed, type_: str) -> None:
