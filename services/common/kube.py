@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
+from yaml import YAMLError
 
 log = logging.getLogger("kube")
 T = TypeVar("T")
@@ -19,6 +20,7 @@ T = TypeVar("T")
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+_NO_POD = "FAAS_KUBECONFIG is not set, and this is no Pod with a service account"
 
 
 class ApiError(Exception):
@@ -57,12 +59,17 @@ class KubeClient:
         self._kubeconfig = kubeconfig
 
     async def __aenter__(self) -> Self:
-        """Loads the kubeconfig, or the Pod's service account when the path was empty."""
+        """Loads the kubeconfig, or the Pod's service account when the path was empty. Raises OSError that says what is
+        wrong with it."""
         self._configuration = Configuration()
-        if self._kubeconfig:
-            await config.load_kube_config(config_file=self._kubeconfig, client_configuration=self._configuration)
-        else:
-            config.load_incluster_config(client_configuration=self._configuration)  # type: ignore[no-untyped-call]
+        try:
+            if self._kubeconfig:
+                await config.load_kube_config(config_file=self._kubeconfig, client_configuration=self._configuration)
+            else:
+                config.load_incluster_config(client_configuration=self._configuration)  # type: ignore[no-untyped-call]
+        except (config.ConfigException, YAMLError, TypeError, AttributeError) as error:  # the latter of wrong types
+            place = f"{self._kubeconfig} is no kubeconfig" if self._kubeconfig else _NO_POD
+            raise OSError(f"no API server is known: {place}: {error}") from error
         self._host = str(self._configuration.host)
         self._client = ApiClient(self._configuration)
         self._session: aiohttp.ClientSession = self._client.rest_client.pool_manager

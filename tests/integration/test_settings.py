@@ -39,6 +39,22 @@ def test_an_address_that_is_not_this_machines_is_named(service: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("service", ["gateway", "scaler"])  # the others are waiting for NATS then
+@pytest.mark.parametrize("content", [None, "", "clusters: 7\n", "}{"])
+def test_a_service_without_a_cluster_says_so(service: str, content: str | None, tmp_path: Path) -> None:
+    settings = {}
+    if content is not None:
+        (tmp_path / "config").write_text(content)
+        settings["FAAS_KUBECONFIG"] = str(tmp_path / "config")
+    done = start(service, **settings)
+    assert done.returncode == 1
+    said = (
+        "FAAS_KUBECONFIG is not set, and this is no Pod" if content is None else f"{tmp_path}/config is no kubeconfig"
+    )
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_times_with_which_two_scalers_could_lead_are_refused() -> None:
     done = start("scaler", FAAS_RENEW_SECONDS="20")
     assert (done.returncode, done.stdout) == (2, "")
