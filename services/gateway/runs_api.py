@@ -1,5 +1,6 @@
 """Runs of workflows over HTTP: starting them, reading them, and what an operator does to them."""
 
+import contextlib
 from typing import Annotated, Any
 
 import msgspec
@@ -107,9 +108,17 @@ def _add_start(routes: APIRouter, control: Control) -> None:
         run = run_ref(namespace, new_run_id(workflow.name) if id is None else id)
         seconds = _preferred_seconds(request)
         asked = StartRun(input=await _input(request), id=run.name)
-        view = await control.ask("start", workflow, asked)
+        try:
+            view = await control.ask("start", workflow, asked)
+        except FaasError as error:
+            if error.code is not Code.NO_WORKFLOW_SERVICE:
+                raise
+            again = f"{error.message}; the same request with ?id={run.name} starts the run if it is not yet there"
+            raise FaasError(error.code, again, retry_after=error.retry_after) from None
         if seconds and not _known(view).ended:
-            view = await control.wait(run, seconds, request.is_disconnected)
+            # whatever becomes of the wait, the run is there: an error would have its caller start another one
+            with contextlib.suppress(FaasError):
+                view = await control.wait(run, seconds, request.is_disconnected)
         return _view(view, 200 if _known(view).ended else 202, seconds, path_of(run))
 
 
