@@ -5,13 +5,17 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
+from services.common.natsclient import FastClient
 from services.contracts.names import FunctionRef
 from services.workflow.store import streams
 from services.workflow.store.definitions import DefinitionStore
 from services.workflow.store.events import EventStore
-from services.workflow.store.jetstream import JetStream
+from services.workflow.store.jetstream import TIMEOUT, JetStream, Outrun
 from services.workflow.store.runs import RunStore
 from services.workflow.store.timers import Due, TimerStore
+from tests.support.bus import Bus
 from tests.support.buscluster import BusCluster, running_buscluster
 from tests.support.patience import until
 from tests.support.stores import HEAD, play, ref, transition
@@ -91,3 +95,43 @@ async def survives_leaders(js: JetStream, cluster: BusCluster) -> None:
         found = [page.message for page in await runs.page(ref(f"w{number}"), limit=1_000_000)]
         assert found[:count] == [transition(str(index)) for index in range(count)]
         assert len(found) == count
+
+
+class AgreeingLate(JetStream):
+    """As a leader of several servers right after an election: it refuses to store an append a second time while the
+    first has yet to be agreed on, and stores it a moment later."""
+
+    def __init__(self, bus: FastClient) -> None:
+        super().__init__(bus)
+        self.late: asyncio.Task[int] | None = None
+
+    async def publish(
+        self, subject: str, body: bytes, headers: dict[str, str] | None = None, timeout: float = TIMEOUT
+    ) -> int:
+        async def later() -> int:
+            await asyncio.sleep(0.3)
+            return await super(AgreeingLate, self).publish(subject, body, headers, timeout)
+
+        if self.late is None:
+            self.late = asyncio.create_task(later())
+        if not self.late.done():
+            raise Outrun("wrong last sequence")
+        return await super().publish(subject, body, headers, timeout)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_an_append_that_is_under_way_is_not_taken_for_another_s(bus: Bus, before: int) -> None:
+    async def scene(js: JetStream) -> None:
+        run = ref(f"late-{before}")
+        last = 0
+        for number in range(before):
+            last = await RunStore(js).append(run, transition(str(number)), HEAD, last)
+        leader = AgreeingLate(js.bus)
+        await leader.open()
+        sequence = await RunStore(leader).append(run, transition("mine"), HEAD, last)
+        assert leader.late is not None
+        assert sequence == await leader.late
+        pages = await RunStore(js).page(run)
+        assert [page.message for page in pages[before:]] == [transition("mine")]
+
+    play(bus, scene)

@@ -29,6 +29,8 @@ _AT = "Faas-At"
 _BLOB = "Faas-Blob"
 _READERS = 64
 """Histories that are read at once."""
+_IN_FLIGHT = 0.05
+"""Seconds before an append is tried again that conflicts with one that is not stored yet."""
 _REPLICA_SECONDS = 2.0
 """How long a replica may be behind."""
 _LARGE_SNAPSHOT = 64 * 1024
@@ -70,15 +72,28 @@ class RunStore:
         """
         headers = head.to_headers()
         headers[_EXPECTED] = str(expected)
-        try:
-            return await self._js.insist(streams.run(ref), message, headers, patience)
-        except Outrun:  # perhaps by this very transition, whose answer was lost
-            return await self._own(ref, message, head)
+        end = time.monotonic() + patience
+        while True:
+            try:
+                return await self._js.insist(streams.run(ref), message, headers, patience)
+            except Outrun:  # perhaps by this very transition, whose answer was lost
+                sequence = await self._own(ref, message, head, expected)
+            if sequence:
+                return sequence
+            if time.monotonic() >= end:
+                raise Unavailable(f"an append to run {ref} has been under way for {patience:g} s")
+            await asyncio.sleep(_IN_FLIGHT)
 
-    async def _own(self, ref: FunctionRef, message: bytes, head: Head) -> int:
-        """The sequence of the last transition when it is this one. Raises Outrun when not."""
+    async def _own(self, ref: FunctionRef, message: bytes, head: Head, expected: int) -> int:
+        """The sequence of the last transition when it is this one. 0 when it is still the one before: the leader of
+        several servers refuses what conflicts with an append that the others have yet to agree on, perhaps this very
+        one. Raises Outrun when it is another."""
         found = await self._js.sure_last(streams.runs_of(ref), streams.run(ref))
-        if found is None or found.data != message or from_headers(found.headers) != head:
+        if found is None or found.sequence <= expected:
+            if found is None and expected:
+                raise Outrun(f"run {ref} was removed")
+            return 0
+        if found.data != message or from_headers(found.headers) != head:
             raise Outrun(f"run {ref} was written by another")
         return found.sequence
 
