@@ -1,6 +1,8 @@
 """``faas up``: starts the platform on this machine."""
 
 import contextlib
+import os
+import select
 import shlex
 import signal
 import subprocess
@@ -81,7 +83,16 @@ def _stay(supervisor: "subprocess.Popen[bytes]") -> int:
     print("\nCtrl-C stops it", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: supervisor.send_signal(signal.SIGTERM))
     with contextlib.suppress(KeyboardInterrupt):
-        return supervisor.wait()
+        return _wait(supervisor)
     print("stopping", flush=True)
     supervisor.send_signal(signal.SIGTERM)
     return supervisor.wait()
+
+
+def _wait(supervisor: "subprocess.Popen[bytes]") -> int:
+    """Its exit code. Looks up each second: a signal that comes right before a wait begins does not interrupt it, and
+    its handler runs only after it."""
+    with open(os.pidfd_open(supervisor.pid), "rb") as ended:  # Linux 5.3
+        while supervisor.poll() is None:
+            select.select([ended], [], [], 1.0)
+    return supervisor.returncode
